@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Noh Authors
+
+package main
+
+import "time"
+
+// Messages to few actors, along fixed ways: pingpong, counting, ring, mailbox-contention.
+
+func pingpong(n []int64) {
+	rounds := n[0]
+	toPong, toPing, seen := make(chan int64, 1), make(chan int64, 1), make(chan int64)
+	go func() {
+		count := int64(0)
+		for ball := range toPong {
+			count++
+			toPing <- ball
+		}
+		seen <- count
+	}()
+	start := time.Now()
+	go func() {
+		for i := int64(0); i < rounds; i++ {
+			toPong <- i
+			<-toPing
+		}
+		close(toPong)
+	}()
+	count := <-seen
+	took := time.Since(start)
+	check(count == rounds, "pong saw every ball")
+	report("pingpong", rounds, took, "")
+}
+
+const askTotal = -1 // a value that asks the counter for its total
+
+func counting(n []int64) {
+	adds := n[0]
+	mailbox, total := make(chan int64, mailboxSize), make(chan int64)
+	go func() {
+		sum := int64(0)
+		for value := range mailbox {
+			if value == askTotal { // travels behind the values, in the same mailbox
+				total <- sum
+				return
+			}
+			sum += value
+		}
+	}()
+	start := time.Now()
+	go func() {
+		for i := int64(0); i < adds; i++ {
+			mailbox <- 1
+		}
+		mailbox <- askTotal
+	}()
+	sum := <-total
+	took := time.Since(start)
+	check(sum == adds, "total")
+	report("counting", adds, took, "")
+}
+
+func ring(n []int64) {
+	members, hops, tokens := n[0], n[1], n[2]
+	perToken := hops / tokens
+	check(perToken*tokens == hops, "hops divide by tokens")
+	finished := make(chan bool, tokens)
+	mailboxes := make([]chan int64, members)
+	for i := range mailboxes {
+		mailboxes[i] = make(chan int64, tokens)
+	}
+	for i := range mailboxes {
+		go passOn(mailboxes[i], mailboxes[(i+1)%len(mailboxes)], finished)
+	}
+	start := time.Now()
+	for i := int64(0); i < tokens; i++ {
+		mailboxes[i*members/tokens] <- perToken
+	}
+	for i := int64(0); i < tokens; i++ {
+		<-finished
+	}
+	took := time.Since(start)
+	name := "ring"
+	if tokens > 1 {
+		name = "ring100"
+	}
+	report(name, hops, took, "")
+}
+
+func passOn(mailbox, next chan int64, finished chan bool) {
+	for hops := range mailbox {
+		if hops > 1 {
+			next <- hops - 1
+		} else {
+			finished <- true
+		}
+	}
+}
+
+func mailboxContention(n []int64) {
+	producers, each := n[0], n[1]
+	mailbox, received := make(chan int64, mailboxSize), make(chan int64)
+	go func() {
+		sum := int64(0)
+		for i := int64(0); i < producers*each; i++ {
+			sum += <-mailbox
+		}
+		received <- sum
+	}()
+	start := time.Now()
+	for i := int64(0); i < producers; i++ {
+		go func() {
+			for j := int64(0); j < each; j++ {
+				mailbox <- j
+			}
+		}()
+	}
+	sum := <-received
+	took := time.Since(start)
+	check(sum == producers*each*(each-1)/2, "sum of what was received")
+	report("mailbox-contention", producers*each, took, "")
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright The Noh Authors
+
+//! Messages to few actors, along fixed ways: pingpong, counting, ring, mailbox-contention.
+
+use crate::report::{check, report};
+use std::time::Instant;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{unbounded_channel, UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
+
+pub fn pingpong(runtime: &Runtime, n: &[i64]) {
+    let rounds = n[0];
+    let (took, seen) = runtime.block_on(async move {
+        let (to_pong, mut pong_mailbox) = unbounded_channel::<i64>();
+        let (to_ping, mut ping_mailbox) = unbounded_channel::<i64>();
+        let pong = tokio::spawn(async move {
+            let mut seen = 0;
+            while let Some(ball) = pong_mailbox.recv().await {
+                seen += 1;
+                let _ = to_ping.send(ball);
+            }
+            seen
+        });
+        let start = Instant::now();
+        tokio::spawn(async move {
+            for i in 0..rounds {
+                let _ = to_pong.send(i);
+                ping_mailbox.recv().await.unwrap();
+            }
+        });
+        let seen: i64 = pong.await.unwrap();
+        (start.elapsed(), seen)
+    });
+    check(seen == rounds, "pong saw every ball");
+    report("pingpong", rounds, took, "");
+}
+
+enum CounterMessage {
+    Add(i64),
+    GetTotal(oneshot::Sender<i64>),
+}
+
+pub fn counting(runtime: &Runtime, n: &[i64]) {
+    let adds = n[0];
+    let (took, total) = runtime.block_on(async move {
+        let (counter, mailbox) = unbounded_channel();
+        tokio::spawn(count(mailbox));
+        let start = Instant::now();
+        let producer = tokio::spawn(async move {
+            for _ in 0..adds {
+                let _ = counter.send(CounterMessage::Add(1));
+            }
+            let (reply, answer) = oneshot::channel();
+            let _ = counter.send(CounterMessage::GetTotal(reply));
+            answer.await.unwrap()
+        });
+        let total = producer.await.unwrap();
+        (start.elapsed(), total)
+    });
+    check(total == adds, "total");
+    report("counting", adds, took, "");
+}
+
+async fn count(mut mailbox: UnboundedReceiver<CounterMessage>) {
+    let mut total = 0;
+    while let Some(message) = mailbox.recv().await {
+        match message {
+            CounterMessage::Add(value) => total += value,
+            CounterMessage::GetTotal(reply) => reply.send(total).unwrap(),
+        }
+    }
+}
+
+pub fn ring(runtime: &Runtime, n: &[i64]) {
+    let (members, hops, tokens) = (n[0] as usize, n[1], n[2]);
+    let per_token = hops / tokens;
+    check(per_token * tokens == hops, "hops divide by tokens");
+    let took = runtime.block_on(async move {
+        let (finished, mut all_finished) = unbounded_channel();
+        let (senders, mailboxes): (Vec<_>, Vec<_>) =
+            (0..members).map(|_| unbounded_channel()).unzip();
+        for (i, mailbox) in mailboxes.into_iter().enumerate() {
+            let next = senders[(i + 1) % members].clone();
+            tokio::spawn(pass_on(mailbox, next, finished.clone()));
+        }
+        let start = Instant::now();
+        for i in 0..tokens as usize {
+            let _ = senders[i * members / tokens as usize].send(per_token);
+        }
+        for _ in 0..tokens {
+            all_finished.recv().await.unwrap();
+        }
+        start.elapsed()
+    });
+    report(if tokens == 1 { "ring" } else { "ring100" }, hops, took, "");
+}
+
+async fn pass_on(
+    mut mailbox: UnboundedReceiver<i64>,
+    next: UnboundedSender<i64>,
+    finished: UnboundedSender<()>,
+) {
+    while let Some(hops) = mailbox.recv().await {
+        if hops > 1 {
+            let _ = next.send(hops - 1);
+        } else {
+            let _ = finished.send(());
+        }
+    }
+}
+
+pub fn mailbox_contention(runtime: &Runtime, n: &[i64]) {
+    let (producers, each) = (n[0], n[1]);
+    let (took, sum) = runtime.block_on(async move {
+        let (consumer, mut mailbox) = unbounded_channel();
+        let receiving = tokio::spawn(async move {
+            let mut sum = 0i64;
+            for _ in 0..producers * each {
+                let value: i64 = mailbox.recv().await.unwrap();
+                sum += value;
+            }
+            sum
+        });
+        let start = Instant::now();
+        for _ in 0..producers {
+            let consumer = consumer.clone();
+            tokio::spawn(async move {
+                for i in 0..each {
+                    let _ = consumer.send(i);
+                }
+            });
+        }
+        let sum = receiving.await.unwrap();
+        (start.elapsed(), sum)
+    });
+    check(
+        sum == producers * each * (each - 1) / 2,
+        "sum of what was received",
+    );
+    report("mailbox-contention", producers * each, took, "");
+}

@@ -1,0 +1,376 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright The Noh Authors
+"""Runs the workloads with Noh and its peers in turn and compares them; see bench/README.md."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import http_load
+from processes import Program
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "bench"
+PEERS = ["noh", "floor", "caf", "erlang", "go", "tokio", "pykka", "nginx", "h2o"]
+HTTP_PEERS = ["noh", "go", "nginx", "h2o"]
+RUN_TIMEOUT_S = 900
+NOT_WRITTEN = 3  # exit status of build scripts: missing; of programs: not written for this peer
+
+# The sizes of each workload, in the order of the command line: for all; with --quick; for Pykka,
+# whose actors are threads; and for both. Rates compare across sizes, times do not.
+SIZES = {
+    "pingpong": ("2000000", "300000", "50000", "10000"),
+    "counting": ("10000000", "2000000", "300000", "50000"),
+    "ring": ("1000 5000000 1", "1000 1000000 1", "100 50000 1", "100 10000 1"),
+    "ring100": ("1000 5000000 100", "1000 1000000 100", "100 200000 100", "100 50000 100"),
+    "forkjoin-create": ("1000000", "200000", "2000", "500"),
+    "forkjoin-throughput": ("1000 10000", "1000 1000", "100 1000", "100 200"),
+    "big": ("200 10000", "200 1000", "50 500", "50 100"),
+    "chameneos": ("100 2000000", "100 200000", "50 10000", "50 2000"),
+    "mailbox-contention": ("8 1000000", "8 200000", "8 20000", "8 5000"),
+    "idle-memory": ("1000000", "100000", "1000", "200"),
+    "ask": ("1000000", "20000", "20000", "5000"),
+    "ask-in-actor": ("1000000", "200000", "20000", "5000"),
+    "restart": ("200000", "10000", "-", "-"),
+    "timers": ("1000000", "100000", "-", "-"),
+    "http": ("5", "1", "-", "-"),  # seconds of load
+    "scale": ("1000", "100", "-", "-"),  # milliseconds of work per row
+}
+
+# Where a workload of Noh is not in noh/<its name>.
+NOH_PROGRAMS = {"ring100": "ring", "http": "http_server"}
+NOH_MISSING = {
+    "restart": "Noh has no supervisors yet",
+    "http": "the module http was not built",
+}
+
+
+class Failure(Exception):
+    """A program failed, or its result was wrong."""
+
+
+class Missing(Exception):
+    """Something is not installed, or not written for a peer."""
+
+
+# ---- build --------------------------------------------------------------------------------------
+
+
+def run_build_step(command):
+    """A quiet build step; its output is shown when it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        sys.stdout.flush()
+        sys.stderr.buffer.write(done.stdout)
+        sys.exit(f"bench: failed: {' '.join(map(str, command))}")
+
+
+def build_with_cmake(targets):
+    """The programs of noh and floor."""
+    options = ["-DCMAKE_BUILD_TYPE=Release", "-DNOH_BENCH=ON", "-DNOH_TESTS=OFF"]
+    run_build_step(["cmake", "-S", ROOT, "-B", BUILD, *options])
+    jobs = f"-j{os.cpu_count()}"
+    run_build_step(["cmake", "--build", BUILD, jobs, "--target", *targets])
+
+
+def is_up_to_date(program, sources):
+    if not program.exists():
+        return False
+    built = program.stat().st_mtime
+    return all(file.stat().st_mtime <= built for file in sources.rglob("*") if file.is_file())
+
+
+def build_peer(peer):
+    """Calls the peer's build script; raises Missing with its reason."""
+    sources = ROOT / "bench" / "peers" / peer
+    out = BUILD / "peers" / peer
+    if is_up_to_date(out / "bench", sources):
+        return
+    print(f"building {peer}", flush=True)
+    done = subprocess.run(["sh", sources / "build.sh", out], capture_output=True, check=False)
+    if done.returncode == NOT_WRITTEN:
+        raise Missing(done.stderr.decode().strip())
+    if done.returncode != 0:
+        sys.stderr.buffer.write(done.stdout + done.stderr)
+        sys.exit(f"bench: failed: bench/peers/{peer}/build.sh")
+
+
+def build(peers, workloads):
+    """Builds what the run needs; returns the peers that are there and {peer: why not}."""
+    missing = {}
+    targets = [f"bench_{peer}" for peer in ("noh", "floor") if peer in peers]
+    if targets:
+        build_with_cmake(targets)
+    for peer in peers:
+        try:
+            if (ROOT / "bench" / "peers" / peer).is_dir():
+                build_peer(peer)
+            elif peer in http_load.SERVERS_OF_THE_SYSTEM and "http" in workloads:
+                if not http_load.find_tool(peer):
+                    raise Missing(f"{peer} is not installed")
+        except Missing as why:
+            missing[peer] = str(why)
+    return [peer for peer in peers if peer not in missing], missing
+
+
+# ---- one run ------------------------------------------------------------------------------------
+
+
+def program_of(peer, workload):
+    """The program that runs a workload for a peer; raises Missing."""
+    if peer == "floor":
+        return BUILD / "bench" / "bench_floor"
+    if peer != "noh":
+        return BUILD / "peers" / peer / "bench"
+    name = NOH_PROGRAMS.get(workload, workload.replace("-", "_"))
+    program = BUILD / "bench" / "noh" / name
+    if not program.exists():
+        raise Missing(NOH_MISSING.get(workload, f"{program.name} was not built"))
+    return program
+
+
+def command_of(peer, workload, sizes):
+    program = program_of(peer, workload)
+    return [program, *sizes] if peer == "noh" else [program, workload, *sizes]
+
+
+def number(text):
+    value = float(text)
+    return int(value) if value.is_integer() and "." not in text else value
+
+
+def parse_report(line, peer, peak_kb):
+    """`workload=ring peer=noh n=5000000 seconds=… rate=…` as a record."""
+    fields = dict(field.split("=", 1) for field in line.split())
+    if fields.pop("peer") != peer:
+        raise Failure(f"not a report of {peer}: {line}")
+    record = {"workload": fields.pop("workload"), "peer": peer}
+    record.update((key, number(value)) for key, value in fields.items())
+    record["peak_kb"] = peak_kb
+    return record
+
+
+def run_workload(peer, workload, sizes):
+    """One run of one peer; returns its records, mostly one. Raises Missing or Failure."""
+    if workload == "http":
+        program = program_of(peer, workload) if peer in ("noh", "go") else None
+        record = http_load.measure(peer, program, int(sizes[0]))
+        return [{"workload": workload, "peer": peer, **record}]
+    with Program(command_of(peer, workload, sizes)) as program:
+        program.wait(RUN_TIMEOUT_S)
+        if program.status == NOT_WRITTEN:
+            raise Missing("not written for it")
+        lines = [line for line in program.output().splitlines() if line.startswith("workload=")]
+        if program.status != 0 or not lines:
+            trouble = program.error_output().strip() or "no report"
+            raise Failure(f"exit status {program.status}: {trouble}")
+        return [parse_report(line, peer, program.peak_kb) for line in lines]
+
+
+# ---- all runs -----------------------------------------------------------------------------------
+
+
+def sizes_for(peer, workload, quick):
+    at = (2 if peer == "pykka" else 0) + (1 if quick else 0)
+    return SIZES[workload][at].split()
+
+
+class Results:
+    """The records of all rounds, and what went wrong."""
+
+    def __init__(self):
+        self.rounds = {}  # (row, peer): records; a row is a workload or a part of one
+        self.workload_of = {}  # row: workload
+        self.not_there = []  # (workload, peer, why)
+        self.failures = []  # (workload, peer, why)
+
+    def measure(self, peer, workload, sizes):
+        """One run. False when there is no sense in another one."""
+        try:
+            for record in run_workload(peer, workload, sizes):
+                row = record["workload"]
+                self.workload_of[row] = workload
+                self.rounds.setdefault((row, peer), []).append(record)
+            return True
+        except Missing as why:
+            self.not_there.append((workload, peer, str(why)))
+        except (Failure, http_load.Failure) as why:
+            self.failures.append((workload, peer, str(why)))
+        return False
+
+    def median(self, row, peer):
+        """The record of the round with the median rate, or None."""
+        workload = self.workload_of[row]
+        if any(failed == workload and who == peer for failed, who, _ in self.failures):
+            return None
+        records = sorted(self.rounds.get((row, peer), []), key=lambda record: record["rate"])
+        return records[(len(records) - 1) // 2] if records else None
+
+    def rows(self):
+        return list(self.workload_of)
+
+    def medians(self):
+        found = (self.median(row, peer) for row in self.rows() for peer in PEERS)
+        return [record for record in found if record]
+
+
+def run_rounds(results, workload, peers, arguments):
+    """All rounds of a workload. Peers take turns, and another one is first in each round."""
+    for round_number in range(arguments.rounds):
+        first = round_number % len(peers) if peers else 0
+        for peer in peers[first:] + peers[:first]:
+            if peer in peers:
+                sizes = sizes_for(peer, workload, arguments.quick)
+                if not results.measure(peer, workload, sizes):
+                    peers = [other for other in peers if other != peer]
+
+
+def peers_for(workload, peers):
+    """The peers that can run a workload at all; the rest is up to their programs."""
+    if workload == "http":
+        return [peer for peer in peers if peer in HTTP_PEERS]
+    return [peer for peer in peers if peer not in http_load.SERVERS_OF_THE_SYSTEM]
+
+
+# ---- the report ---------------------------------------------------------------------------------
+
+
+def rate_text(rate):
+    for limit, unit in ((1e6, "M"), (1e3, "k")):
+        if rate >= limit:
+            value = rate / limit
+            return f"{value:.1f} {unit}/s" if value >= 10 else f"{value:.2f} {unit}/s"
+    return f"{rate:.0f} /s"
+
+
+def ratio(noh, other):
+    """How much better noh is: by bytes where they are measured, otherwise by rate."""
+    if "bytes_per_actor" in noh and "bytes_per_actor" in other:
+        return other["bytes_per_actor"] / max(noh["bytes_per_actor"], 0.1)
+    return noh["rate"] / other["rate"]
+
+
+def ratio_text(value):
+    return f"{value:.0f}x" if value >= 100 else f"{value:.2f}x"
+
+
+def print_row(row, results):
+    """The medians of one row, best first."""
+    records = [record for record in (results.median(row, peer) for peer in PEERS) if record]
+    records.sort(key=lambda record: record.get("bytes_per_actor", -record["rate"]))
+    noh = results.median(row, "noh")
+    print(f"\n{row}")
+    for record in records:
+        line = f"  {record['peer']:8}{rate_text(record['rate']):>12}"
+        line += f"   n={record['n']:<9} {record['seconds']:9.4f} s"
+        line += f" {record['peak_kb'] // 1024:6} MiB"
+        if "bytes_per_actor" in record:
+            line += f"   {record['bytes_per_actor']:.0f} bytes per actor"
+        if "speedup" in record:
+            line += f"   {record['speedup']:.2f}x one worker"
+        if noh and record["peer"] == "floor" and "bytes_per_actor" not in record:
+            line += f"   noh takes {ratio_text(record['rate'] / noh['rate'])} its time"
+        elif noh and record is not noh:
+            line += f"   noh is {ratio_text(ratio(noh, record))}"
+        print(line, flush=True)
+
+
+def best_peer(noh, others):
+    """The competitor that comes closest to noh; the floor does not compete."""
+    return min(others, key=lambda other: ratio(noh, other)) if others else None
+
+
+def summary_line(row, results, columns):
+    noh = results.median(row, "noh")
+    found = {peer: results.median(row, peer) for peer in PEERS if peer != "noh"}
+    floor = found.pop("floor")
+    best = best_peer(noh, [record for record in found.values() if record])
+    best_text = f"{best['peer']} {ratio_text(ratio(noh, best))}" if best else "-"
+    floor_text = ratio_text(ratio(floor, noh)) if floor else "-"
+    line = f"{row:20}{rate_text(noh['rate']):>12}{best_text:>16}{floor_text:>9}"
+    for peer in columns:
+        line += f"{ratio_text(ratio(noh, found[peer])) if found[peer] else '-':>9}"
+    return line
+
+
+def print_summary(results):
+    rows = [row for row in results.rows() if results.median(row, "noh")]
+    columns = [
+        peer
+        for peer in PEERS
+        if peer not in ("noh", "floor") and any(results.median(row, peer) for row in rows)
+    ]
+    if not rows:
+        return
+    print("\nMedians. best, peers: noh's rate divided by theirs; floor: noh's time divided by its.")
+    print("idle-memory: bytes in place of rates.\n")
+    print(f"{'':20}{'noh':>12}{'best':>16}{'floor':>9}" + "".join(f"{p:>9}" for p in columns))
+    for row in rows:
+        print(summary_line(row, results, columns))
+
+
+def print_troubles(results, missing):
+    print()
+    for peer, why in missing.items():
+        print(f"missing: {peer}: {why}")
+    for peer, why in dict.fromkeys((peer, why) for _, peer, why in results.not_there):
+        names = [w for w, other, reason in results.not_there if (other, reason) == (peer, why)]
+        print(f"missing: {peer} {' '.join(names)}: {why}")
+    for workload, peer, why in results.failures:
+        print(f"FAILED: {peer} {workload}: {why}")
+
+
+# ---- command line -------------------------------------------------------------------------------
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("workloads", nargs="*", metavar="workload", help=" ".join(SIZES))
+    parser.add_argument("--peers", help="a list with commas; default: " + ",".join(PEERS))
+    parser.add_argument("--rounds", type=int, help="default: 5, with --quick 3")
+    parser.add_argument("--quick", action="store_true", help="small sizes: all in minutes")
+    parser.add_argument("--json", metavar="FILE", help="write the medians there")
+    arguments = parser.parse_args()
+    arguments.workloads = arguments.workloads or list(SIZES)
+    arguments.peers = arguments.peers.split(",") if arguments.peers else PEERS
+    if arguments.rounds is not None and arguments.rounds < 1:
+        parser.error("at least one round")
+    arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
+    for name in arguments.workloads:
+        if name not in SIZES:
+            parser.error(f"no workload {name}; there are {' '.join(SIZES)}")
+    for name in arguments.peers:
+        if name not in PEERS:
+            parser.error(f"no peer {name}; there are {' '.join(PEERS)}")
+    return arguments
+
+
+def main():
+    arguments = parse_arguments()
+    peers, missing = build(arguments.peers, arguments.workloads)
+    workloads = arguments.workloads
+    if "http" in workloads and not http_load.find_tool("wrk"):
+        missing["http"] = "wrk is not installed"
+        workloads = [workload for workload in workloads if workload != "http"]
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {arguments.rounds} rounds")
+
+    results = Results()
+    for workload in workloads:
+        run_rounds(results, workload, peers_for(workload, peers), arguments)
+        for row in results.rows():
+            if results.workload_of[row] == workload:
+                print_row(row, results)
+    print_summary(results)
+    print_troubles(results, missing)
+    if arguments.json:
+        text = json.dumps(results.medians(), indent=1)
+        Path(arguments.json).write_text(text + "\n", encoding="utf-8")
+    return 1 if results.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* The world a system runs in: time, randomness, threads, waiting, memory, log.
+ *
+ * A system touches the outside through this struct and nowhere else. Leave `noh_options.env` NULL
+ * for the real world; change one member of a copy of `noh_env_default()` to count allocations, to
+ * catch the log, or to run a test on a clock of its own. Every function gets `world`, may be called
+ * from any thread unless it says otherwise, and must not call back into the system. */
+#ifndef NOH_ENV_H
+#define NOH_ENV_H
+
+#include "err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum noh_log_level {
+    NOH_LOG_ERROR = 1,
+    NOH_LOG_WARNING,
+    NOH_LOG_INFO,
+    NOH_LOG_DEBUG,
+} noh_log_level;
+
+/* One line of the log. All pointers are borrowed for the call. */
+typedef struct noh_log_record {
+    noh_log_level level;
+    uint64_t actor;       /* bits of the ref, 0 when no actor speaks */
+    const char *behavior; /* its behavior's name, or NULL */
+    const char *text;     /* at most 1,023 bytes, one line, control characters replaced by '?' */
+} noh_log_record;
+
+typedef struct noh_env {
+    size_t size; /* sizeof(noh_env) of the caller, so that the struct can grow */
+    void *world; /* yours; the first argument of every function */
+
+    /* Nanoseconds that never go back; the epoch is free. */
+    int64_t (*now_ns)(void *world);
+    /* 64 unpredictable bits (they key hash tables). */
+    uint64_t (*random)(void *world);
+
+    /* Starts fn(arg) on a new thread and gives its handle. */
+    noh_err (*thread_start)(void *world, void (*fn)(void *arg), void *arg, const char *name,
+                            void **ret_thread);
+    /* Waits for the end of the thread and frees the handle. */
+    void (*thread_join)(void *world, void *thread);
+    /* Frees the handle of a thread that will never be joined. */
+    void (*thread_detach)(void *world, void *thread);
+    /* Processors this process may use, at least 1. */
+    unsigned (*cpu_count)(void *world);
+
+    /* Sleeps while *word == expected, until park_wake on `word` or `timeout_ns` (< 0: no limit)
+     * have passed. May wake for no reason; the caller looks again. */
+    void (*park_wait)(void *world, uint32_t *word, uint32_t expected, int64_t timeout_ns);
+    /* Wakes every sleeper on `word`. The caller has changed *word before. */
+    void (*park_wake)(void *world, uint32_t *word);
+    /* One step of a short busy wait. */
+    void (*relax)(void *world);
+
+    /* Memory of `size` bytes, aligned to 16, or NULL; freed with the same size. */
+    void *(*alloc)(void *world, size_t size);
+    void (*free)(void *world, void *block, size_t size);
+    /* Address space of `size` bytes without memory behind it, or NULL. */
+    void *(*pages_reserve)(void *world, size_t size);
+    /* Puts zeroed memory behind a part of it. NOH_E_NOMEM when there is none. */
+    noh_err (*pages_commit)(void *world, void *start, size_t size);
+    void (*pages_release)(void *world, void *start, size_t size);
+
+    /* Writes one line. The default prints to stderr. */
+    void (*log)(void *world, const noh_log_record *record);
+} noh_env;
+
+/* The real world: CLOCK_MONOTONIC, getrandom, POSIX threads, futex, malloc, mmap, stderr. */
+NOH_API noh_env noh_env_default(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

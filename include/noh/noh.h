@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Noh: an actor runtime for C.
+ *
+ * An actor is private state, a behavior and a mailbox; it handles one message at a time, so its
+ * handlers need no locks. Actors know each other by ref and talk by message, on as many threads as
+ * the machine has processors. A short program stands in README.md and in examples/.
+ *
+ * In this header
+ *   system     noh_system_new, noh_system_self, noh_system_stop, noh_system_free
+ *   behavior   NOH_BEHAVIOR, NOH_ON, NOH_ON_START, NOH_ON_STOP, NOH_ON_FAILURE
+ *   life       noh_spawn, noh_stop, noh_join, noh_exit_self, noh_fail
+ *   messages   noh_tell, noh_ask, noh_await, noh_call, noh_receive
+ *   answers    noh_reply, noh_reply_error, noh_forward, noh_promise_take
+ *   names      noh_register, noh_unregister, noh_lookup
+ *   time       noh_after, noh_every, noh_timer_cancel, noh_idle_after
+ *   host loop  noh_host_new, noh_host_run: actors on the event loop of your program
+ * Beside it    message.h (declaring messages), any.h (dynamic maps), watch.h (ledger, dead letters,
+ *              counts), env.h (the outside world), err.h (errors).
+ *
+ * Words of the contracts
+ *   any thread      callable from everywhere, at the same time
+ *   with self       on the thread that `self` belongs to: inside a handler with the self it was
+ *                   given, or on a plain thread with its own
+ *   in a handler    with self, while a message is in hand
+ *   copies, moves, borrows   what happens to what a pointer points to; no word: borrowed for the call
+ * Functions that can fail return noh_err and write their results only on NOH_OK. A NULL where the
+ * contract allows none gives NOH_E_INVAL. Times are nanoseconds. */
+#ifndef NOH_NOH_H
+#define NOH_NOH_H
+
+#include "any.h"
+#include "env.h"
+#include "err.h"
+#include "message.h"
+
+#include <stdio.h> /* for nothing here: so that a first program needs one include */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NOH_VERSION_MAJOR 0
+#define NOH_VERSION_MINOR 1
+#define NOH_VERSION_PATCH 0
+
+/* "0.1.0", of the library that runs. */
+NOH_API const char *noh_version(void);
+
+/* One running instance: workers, actors, names. A process may hold several. */
+typedef struct noh_system noh_system;
+
+/* Who acts: handed to every handler, and given to plain threads by noh_system_self. */
+typedef struct noh_self noh_self;
+
+#define NOH_FOREVER INT64_MAX
+#define NOH_US INT64_C(1000)
+#define NOH_MS INT64_C(1000000)
+#define NOH_SECOND INT64_C(1000000000)
+
+/* ---- system ------------------------------------------------------------------------------- */
+
+typedef struct noh_options {
+    size_t size;              /* sizeof(noh_options); 0 means this version's */
+    unsigned workers;         /* threads that run actors; 0: one per processor; at most 256 */
+    uint32_t actors_max;      /* actors alive at once; 0: 16,777,216 (or what the address space
+                                 allows) */
+    uint32_t mailbox_max;     /* messages a mailbox holds unless the spawn says otherwise; 0:
+                                 1,048,576. This common bound may be overrun by up to 64 messages
+                                 per sending worker; a bound given at spawn is exact. */
+    int64_t stop_timeout_ns;  /* what noh_system_free waits for actors to drain; 0: 5 s */
+    const noh_env *env;       /* copied; NULL: noh_env_default() */
+} noh_options;
+
+/* A running system with its workers started. `options` may be NULL.
+ * The caller owns it: noh_system_free. Errors: INVAL, NOMEM, OS. Any thread. */
+NOH_API noh_err noh_system_new(const noh_options *options, noh_system **ret_system);
+
+/* This thread, as an actor: it has a ref, can send, ask, be told and be asked. The same self for
+ * the same thread and system each time. It ends with the thread, with noh_self_free, or with the
+ * system. NULL when memory or the table of threads (4,096) is exhausted. Any plain thread; inside a
+ * handler use the self you were given. */
+NOH_API noh_self *noh_system_self(noh_system *system);
+
+/* Ends this thread's self before the thread does; its ref is dead from then on. NULL is allowed.
+ * NOH_E_OPEN_ASKS: done too, but asks were open; their answers become dead letters. With self. */
+NOH_API noh_err noh_self_free(noh_self *self);
+
+/* Stops every actor (drain), and those left after `timeout_ns` with NOH_STOP_NOW. Spawns are
+ * refused with NOH_E_STOPPING from now on, timers are cancelled. Returns when all have ended, or
+ * shortly after the timeout with NOH_E_HELD_UP, and then a log line names each actor that still
+ * runs, its message, and for how long. May be called again. A plain thread, but no self of it may
+ * be in a handler. Errors: INVAL, HELD_UP, CONTEXT. */
+NOH_API noh_err noh_system_stop(noh_system *system, int64_t timeout_ns);
+
+/* noh_system_stop with `stop_timeout_ns` of the options, then ends the workers and gives back all
+ * memory. Every self of the system is invalid afterwards, so other threads must be done with it.
+ * Should an actor hold up the stop, its thread and the system's memory stay behind until its
+ * handler returns: HELD_UP. NULL is allowed. A plain thread. */
+NOH_API noh_err noh_system_free(noh_system *system);
+
+/* The system `self` belongs to. With self. */
+NOH_API noh_system *noh_self_system(const noh_self *self);
+/* Nanoseconds of the system's clock. Any thread. */
+NOH_API int64_t noh_now(noh_system *system);
+
+/* ---- behavior ----------------------------------------------------------------------------- */
+
+typedef noh_err (*noh_handler_fn)(noh_self *self, void *me, const void *message);
+
+typedef enum noh_hook {
+    NOH_HOOK_MESSAGE, /* a handler */
+    NOH_HOOK_STOP,
+    NOH_HOOK_FAILURE,
+} noh_hook;
+
+typedef struct noh_handler {
+    noh_hook hook;
+    const noh_type *type; /* NOH_HOOK_MESSAGE */
+    noh_handler_fn fn;
+} noh_handler;
+
+/* Made by NOH_BEHAVIOR; read-only afterwards. */
+typedef struct noh_behavior {
+    size_t size; /* sizeof(noh_behavior) when compiled */
+    const char *name;
+    size_t state_size;
+    size_t state_align;
+    const noh_type *start_type; /* the start arguments */
+    noh_handler_fn on_start;    /* or NULL */
+    const noh_handler *handlers;
+    size_t handler_count;
+} noh_behavior;
+
+/* Why an actor ended. */
+typedef enum noh_exit_kind {
+    NOH_EXIT_NORMAL,   /* noh_exit_self, or a drain */
+    NOH_EXIT_SHUTDOWN, /* NOH_STOP_NOW, or the end of the system */
+    NOH_EXIT_KILLED,
+    NOH_EXIT_FAILED, /* `code` and `text` say why */
+    NOH_EXIT_UNKNOWN /* it had ended before you asked, or never was */
+} noh_exit_kind;
+
+typedef struct noh_exit {
+    noh_exit_kind kind;
+    noh_err code;
+    char text[56]; /* cut to fit */
+} noh_exit;
+
+/* The start arguments of a behavior that takes none. */
+NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
+
+/* NOH_BEHAVIOR(counter, entries…) defines the behavior of actors whose state is the type
+ * `counter`, under the name "counter"; the state is zeroed at first. Entries, 1 to 60:
+ *     NOH_ON(add, fn)       noh_err fn(noh_self *, counter *, const add *)
+ *     NOH_ON_STOP(fn)       noh_err fn(noh_self *, counter *, const noh_exit *): ends, not by failure
+ *     NOH_ON_FAILURE(fn)    the same, after a handler failed; NOH_ON_STOP's is not run then
+ * A function of another type does not compile. A handler that returns an error fails (see
+ * noh_fail).
+ *
+ * NOH_BEHAVIOR_WITH(counter, counter_start, on_start, entries…) adds start arguments, a message
+ * `counter_start`, and a hook noh_err on_start(noh_self *, counter *, const counter_start *) that
+ * runs in the actor before its first message; an error it returns ends the actor. NOH_NOTHING in
+ * place of the arguments' type: on_start gets no arguments worth reading.
+ *
+ * At file scope, in a C file; put NOH_BEHAVIOR_DECLARE in a header to spawn from elsewhere. */
+#define NOH_BEHAVIOR(S, ...) \
+    typedef noh_nothing noh_start_of_##S; \
+    NOH_BEHAVIOR_(S, noh_nothing, NULL, __VA_ARGS__)
+#define NOH_BEHAVIOR_WITH(S, A, start_fn, ...) \
+    typedef A noh_start_of_##S; \
+    static noh_err noh_started_##S(noh_self *self, void *me, const void *arguments) \
+    { \
+        return _Generic((start_fn), noh_err(*)(noh_self *, S *, const A *): (start_fn))( \
+            self, (S *)me, (const A *)arguments); \
+    } \
+    NOH_BEHAVIOR_(S, A, noh_started_##S, __VA_ARGS__)
+#define NOH_BEHAVIOR_DECLARE(S, A) \
+    typedef A noh_start_of_##S; \
+    extern const noh_behavior noh_behavior_##S
+
+#define NOH_ON(message, fn) (MESSAGE, message, fn)
+#define NOH_ON_STOP(fn) (STOP, stop, fn)
+#define NOH_ON_FAILURE(fn) (FAILURE, failure, fn)
+
+/* A state type for behaviors that have nothing to remember. */
+#define NOH_NO_STATE(S) \
+    typedef struct S { \
+        char noh_empty; \
+    } S
+
+#define NOH_BEHAVIOR_(S, A, start, ...) \
+    NOH_PP_EACH(NOH_THUNK_, S, __VA_ARGS__) \
+    extern const noh_behavior noh_behavior_##S; \
+    const noh_behavior noh_behavior_##S = { \
+        sizeof(noh_behavior), \
+        #S, \
+        sizeof(S), \
+        _Alignof(S), \
+        &noh_type_##A, \
+        start, \
+        (const noh_handler[]){NOH_PP_EACH(NOH_ENTRY_, S, __VA_ARGS__)}, \
+        NOH_PP_COUNT(__VA_ARGS__)}; \
+    static noh_definition noh_definition_##S = {&noh_behavior_##S, NULL}; \
+    __attribute__((constructor)) static void noh_define_##S(void) \
+    { \
+        noh_define(&noh_definition_##S); \
+    } \
+    __attribute__((destructor)) static void noh_undefine_##S(void) \
+    { \
+        noh_undefine(&noh_definition_##S); \
+    } \
+    typedef int noh_behavior_ends_with_a_semicolon_##S
+
+#define NOH_THUNK_(S, x) NOH_PP_APPLY(NOH_THUNK_ENTRY_, S, NOH_PP_UNWRAP x)
+#define NOH_THUNK_ENTRY_(S, hook, message, fn) NOH_THUNK_##hook(S, message, fn)
+#define NOH_THUNK_MESSAGE(S, message, fn) NOH_THUNK_OF_(S, message, message, fn)
+#define NOH_THUNK_STOP(S, name, fn) NOH_THUNK_OF_(S, noh_hook_##name, noh_exit, fn)
+#define NOH_THUNK_FAILURE(S, name, fn) NOH_THUNK_OF_(S, noh_hook_##name, noh_exit, fn)
+#define NOH_THUNK_OF_(S, name, M, fn) \
+    static noh_err noh_on_##S##_##name(noh_self *self, void *me, const void *message) \
+    { \
+        return _Generic((fn), noh_err(*)(noh_self *, S *, const M *): (fn))( \
+            self, (S *)me, (const M *)message); \
+    }
+#define NOH_ENTRY_(S, x) NOH_PP_APPLY(NOH_ENTRY_OF_, S, NOH_PP_UNWRAP x)
+#define NOH_ENTRY_OF_(S, hook, message, fn) NOH_ENTRY_##hook(S, message)
+#define NOH_ENTRY_MESSAGE(S, message) \
+    {NOH_HOOK_MESSAGE, &noh_type_##message, noh_on_##S##_##message},
+#define NOH_ENTRY_STOP(S, name) {NOH_HOOK_STOP, NULL, noh_on_##S##_noh_hook_##name},
+#define NOH_ENTRY_FAILURE(S, name) {NOH_HOOK_FAILURE, NULL, noh_on_##S##_noh_hook_##name},
+
+/* The list of behaviors a program defines; NOH_BEHAVIOR fills it before main. */
+typedef struct noh_definition {
+    const noh_behavior *behavior;
+    struct noh_definition *next;
+} noh_definition;
+NOH_API void noh_define(noh_definition *definition);
+NOH_API void noh_undefine(noh_definition *definition);
+
+/* The behavior defined under `name`, or NULL. Any thread. */
+NOH_API const noh_behavior *noh_behavior_find(const char *name);
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+typedef struct noh_spawn_options {
+    size_t size;          /* sizeof(noh_spawn_options); 0 means this version's */
+    const char *name;     /* registers the actor; copied; NULL: no name */
+    uint32_t mailbox_max; /* messages its mailbox holds, exactly; 0: the system's bound */
+    bool pinned;          /* stays on the worker or host loop that spawned it */
+} noh_spawn_options;
+
+/* Spawns an actor; its ref, or NOH_NO_REF on an error (noh_spawn_with tells which).
+ *     noh_ref a = noh_spawn(self, calculator);
+ *     noh_ref b = noh_spawn(self, counter, .from = 10);       start arguments
+ * The ref is usable at once. The start hook runs later, in the actor. With self. */
+#define noh_spawn(self, ...) \
+    NOH_PP_CAT(noh_spawn_, NOH_PP_MANY(__VA_ARGS__))(self, __VA_ARGS__)
+#define noh_spawn_1(self, S) noh_spawn_value(self, &noh_behavior_##S, &(noh_start_of_##S){0})
+#define noh_spawn_N(self, S, ...) \
+    noh_spawn_value(self, &noh_behavior_##S, &(noh_start_of_##S){__VA_ARGS__})
+NOH_API noh_ref noh_spawn_value(noh_self *self, const noh_behavior *behavior,
+                                const void *arguments);
+
+/* The same with options (NULL: none), arguments (NULL: all zero) and the error.
+ *     noh_spawn_with(self, &noh_behavior_counter, NOH_VALUE(counter_start, .from = 10),
+ *                    &(noh_spawn_options){.name = "counter"}, &ref);
+ * Errors: INVAL (also: the handler table names a message twice or none), NOMEM, LIMIT, TAKEN,
+ * STOPPING, TOO_BIG (state above 1 GiB). With self. */
+NOH_API noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, const void *arguments,
+                               const noh_spawn_options *options, noh_ref *ret_ref);
+
+typedef enum noh_stop_kind {
+    NOH_STOP_DRAIN, /* after the messages already queued */
+    NOH_STOP_NOW,   /* after the message in hand; the queue becomes dead letters */
+    NOH_STOP_KILL,  /* as NOW, but no hook runs */
+} noh_stop_kind;
+
+/* Asks an actor to end. Returns at once; noh_join waits. Stopping twice is harmless, the stronger
+ * kind counts. Errors: INVAL, NOMEM, GONE (it has ended already); CONTEXT (the ref of a plain
+ * thread). With self. */
+NOH_API noh_err noh_stop(noh_self *self, noh_ref actor, noh_stop_kind kind);
+
+/* Waits until `actor` has ended and its resources are released. `ret_exit` may be NULL.
+ * Errors: INVAL (also `timeout_ns` < 0), NOMEM, TIMEOUT, CONTEXT (inside a handler). A plain
+ * thread, with self. */
+NOH_API noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *ret_exit);
+
+/* Ends this actor after the message in hand, reason normal. What is queued becomes dead letters.
+ * In a handler; CONTEXT elsewhere. */
+NOH_API noh_err noh_exit_self(noh_self *self);
+
+/* Fails this actor from any depth of its handler; does not return. The turn is abandoned: C frames
+ * between are dropped as by longjmp. An asker gets the code and the text; NOH_ON_FAILURE's hook
+ * runs; the actor ends with NOH_EXIT_FAILED. A handler that returns an error does the same.
+ * In a handler; on a plain thread it logs and returns. `code` NOH_OK counts as FAILED. */
+NOH_API void noh_fail(noh_self *self, noh_err code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The own ref. With self. */
+NOH_API noh_ref noh_self_ref(const noh_self *self);
+/* Does the actor live, now? Any thread. */
+NOH_API bool noh_is_alive(noh_system *system, noh_ref actor);
+
+/* ---- messages ----------------------------------------------------------------------------- */
+
+/* Sends; never waits.
+ *     noh_tell(self, counter, add, .a = 1, .b = 2);
+ * Copies the message; moves boxes and holds shared payloads in it on NOH_OK.
+ * Order: messages of one sender to one receiver arrive in the order of the tells; within a system
+ * delivery is causal.
+ * Errors: INVAL, NOMEM, GONE, FULL, TOO_BIG (above 1 GiB). On GONE and FULL the message was counted
+ * as a dead letter. A message that could not be handled later becomes a dead letter too. With
+ * self. */
+#define noh_tell(self, to, ...) \
+    noh_tell_value(self, to, NOH_TYPE_OF_FIRST_(__VA_ARGS__), NOH_VALUE(__VA_ARGS__))
+NOH_API noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type,
+                               const void *message);
+
+/* An answer that is still to come. A plain value; belongs to the self that asked. */
+typedef struct noh_future {
+    uint64_t bits;
+} noh_future;
+
+/* Sends a request and returns; the answer comes later, exactly once, and is never lost silently:
+ * when the target ends, refuses or forgets, the answer is an error.
+ *     noh_future f;
+ *     noh_ask(self, calc, add, &f, .a = 1, .b = 3);
+ * On a plain thread: noh_await(self, f, …). In an actor the answer arrives as a message of the
+ * answer's type for its handler (an error as noh_failure); noh_answered(self) says which ask it
+ * belongs to. Errors: as noh_tell, and LIMIT (65,536 open asks). With self. */
+#define noh_ask(self, to, ...) \
+    NOH_PP_CAT(noh_ask_, NOH_PP_MANY2(__VA_ARGS__))(self, to, __VA_ARGS__)
+#define noh_ask_2(self, to, T, ret_future) \
+    noh_ask_value(self, to, NOH_TYPE(T), &(T){0}, ret_future)
+#define noh_ask_N(self, to, T, ret_future, ...) \
+    noh_ask_value(self, to, NOH_TYPE(T), &(T){__VA_ARGS__}, ret_future)
+NOH_API noh_err noh_ask_value(noh_self *self, noh_ref to, const noh_type *type, const void *message,
+                              noh_future *ret_future);
+
+/* Waits for the answer and copies its struct to `*ret_answer`. Text, bytes and lists inside point
+ * into the answer, which stays until this self's next noh_await, noh_call or noh_receive.
+ *     sum s;
+ *     noh_await(self, f, sum, NOH_SECOND, &s);
+ * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT (the future is given up; a late answer becomes a
+ * dead letter), SPENT (awaited before), WRONG_TYPE, CONTEXT (in a handler), or the error the other
+ * side answered: noh_error_text(self) has its words. A plain thread, with self. */
+#define noh_await(self, future, T, timeout_ns, ret_answer) \
+    noh_await_value(self, future, NOH_TYPE(T), timeout_ns, NOH_CHECKED(T, ret_answer))
+NOH_API noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
+                                int64_t timeout_ns, void *ret_answer);
+
+/* The typed call: ask and await without a limit.
+ *     sum s;
+ *     noh_call(self, calc, add, &s, .a = 1, .b = 3);
+ * `&s` must point to the answer's type. Errors: those of noh_ask and noh_await. A plain thread. */
+#define noh_call(self, to, ...) \
+    NOH_PP_CAT(noh_call_, NOH_PP_MANY2(__VA_ARGS__))(self, to, __VA_ARGS__)
+#define noh_call_2(self, to, T, ret_answer) \
+    noh_call_value(self, to, NOH_TYPE(T), &(T){0}, NOH_CHECKED(noh_answer_of_##T, ret_answer))
+#define noh_call_N(self, to, T, ret_answer, ...) \
+    noh_call_value(self, to, NOH_TYPE(T), &(T){__VA_ARGS__}, \
+                   NOH_CHECKED(noh_answer_of_##T, ret_answer))
+NOH_API noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type,
+                               const void *message, void *ret_answer);
+
+/* Gives up on an answer; a late one becomes a dead letter. SPENT if it was used already. With
+ * self. */
+NOH_API noh_err noh_future_cancel(noh_self *self, noh_future future);
+
+/* In the handler of an answer: the future it answers. Elsewhere {0}. With self. */
+NOH_API noh_future noh_answered(const noh_self *self);
+
+/* An answer that is an error, as an actor's handler gets it. */
+NOH_DECLARE_MESSAGE(NOH_API, noh_failure, (int32_t, code), (noh_text, text));
+
+/* The words of the last error answer this self awaited; "" when it had none. Stays until the next
+ * wait. With self. */
+NOH_API const char *noh_error_text(const noh_self *self);
+
+/* Waits for the next message that is not an answer and puts it in hand: noh_sender, noh_reply and
+ * so on refer to it until this self's next wait. Both results are borrowed until then.
+ * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT, CONTEXT (in a handler). A plain thread, with
+ * self. */
+NOH_API noh_err noh_receive(noh_self *self, int64_t timeout_ns, const noh_type **ret_type,
+                            const void **ret_message);
+
+/* Who sent the message in hand; NOH_NO_REF without one. With self. */
+NOH_API noh_ref noh_sender(const noh_self *self);
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+/* Answers the message in hand:  return noh_reply(self, sum, .value = 4);
+ * A handler that returns NOH_OK without a reply, a promise or a forward answers NO_ANSWER.
+ * Errors: INVAL, NOMEM, NOBODY (it was told, not asked), ANSWERED, WRONG_TYPE (the request declares
+ * another answer), TOO_BIG. In a handler, or after noh_receive. */
+#define noh_reply(self, ...) \
+    noh_reply_value(self, NOH_TYPE_OF_FIRST_(__VA_ARGS__), NOH_VALUE(__VA_ARGS__))
+NOH_API noh_err noh_reply_value(noh_self *self, const noh_type *type, const void *answer);
+
+/* Answers with an error; this actor lives on. `text` is copied, cut to 255 bytes; NULL: none.
+ * Errors: INVAL (also code NOH_OK), NOBODY, ANSWERED. */
+NOH_API noh_err noh_reply_error(noh_self *self, noh_err code, const char *text);
+
+/* Passes the message in hand on; `to` sees the first sender, and its answer goes to the first
+ * asker. Errors: INVAL, NOMEM, GONE, FULL (the asker has got the error then), CONTEXT (none in
+ * hand), ANSWERED (it was answered, forwarded or promised before). */
+NOH_API noh_err noh_forward(noh_self *self, noh_ref to);
+
+/* The duty to answer later. Belongs to the actor that took it; when that ends, the asker gets
+ * STOPPED. A plain value. */
+typedef struct noh_promise {
+    uint64_t bits;
+} noh_promise;
+
+/* Takes the duty to answer the message in hand out of this turn.
+ * Errors: INVAL, NOMEM, NOBODY, ANSWERED. */
+NOH_API noh_err noh_promise_take(noh_self *self, noh_promise *ret_promise);
+/*     noh_promise_keep(self, me->promise, sum, .value = 4);
+ * Errors: those of noh_reply; ANSWERED for a promise kept before. With self. */
+#define noh_promise_keep(self, promise, ...) \
+    noh_promise_keep_value(self, promise, NOH_TYPE_OF_FIRST_(__VA_ARGS__), NOH_VALUE(__VA_ARGS__))
+NOH_API noh_err noh_promise_keep_value(noh_self *self, noh_promise promise, const noh_type *type,
+                                       const void *answer);
+NOH_API noh_err noh_promise_fail(noh_self *self, noh_promise promise, noh_err code,
+                                 const char *text);
+
+/* ---- names -------------------------------------------------------------------------------- */
+
+/* Gives a living actor a name of 1 to 255 bytes; it is free again when the actor has ended.
+ * An actor may have several. Copies. Errors: INVAL, NOMEM, GONE, TAKEN, LIMIT (65,536 names). With
+ * self. */
+NOH_API noh_err noh_register(noh_self *self, const char *name, noh_ref actor);
+/* NOT_FOUND when nothing has that name. With self. */
+NOH_API noh_err noh_unregister(noh_self *self, const char *name);
+/* The actor of that name, or NOH_NO_REF. Any thread. */
+NOH_API noh_ref noh_lookup(noh_system *system, const char *name);
+
+/* ---- time --------------------------------------------------------------------------------- */
+
+/* A plain value; {0} is no timer. */
+typedef struct noh_timer {
+    uint64_t bits;
+} noh_timer;
+
+/* Sends a message to `to` after `delay_ns`, or each `period_ns`, not earlier and, on an idle worker,
+ * not more than 1 ms later. The message is copied now and comes from this self's ref. A tick that is
+ * due while the last one is still unhandled is left out, so ticks never pile up. Timers end with
+ * the self that made them and, periodic ones, with their receiver. `ret_timer` may be NULL.
+ *     noh_after(self, 10 * NOH_MS, noh_self_ref(self), tick, NULL);
+ *     noh_every(self, NOH_SECOND, collector, sample, &timer, .level = 3);
+ * A delay beyond 290 years never comes. Errors: INVAL (delay < 0, period <= 0, a box in the message
+ * of noh_every), NOMEM, STOPPING. With self. */
+#define noh_after(self, delay_ns, to, ...) \
+    NOH_PP_CAT(noh_after_, NOH_PP_MANY2(__VA_ARGS__))(self, delay_ns, to, __VA_ARGS__)
+#define noh_after_2(self, delay_ns, to, T, ret_timer) \
+    noh_timer_start(self, delay_ns, 0, to, NOH_TYPE(T), &(T){0}, ret_timer)
+#define noh_after_N(self, delay_ns, to, T, ret_timer, ...) \
+    noh_timer_start(self, delay_ns, 0, to, NOH_TYPE(T), &(T){__VA_ARGS__}, ret_timer)
+#define noh_every(self, period_ns, to, ...) \
+    NOH_PP_CAT(noh_every_, NOH_PP_MANY2(__VA_ARGS__))(self, period_ns, to, __VA_ARGS__)
+#define noh_every_2(self, period_ns, to, T, ret_timer) \
+    noh_timer_start(self, period_ns, noh_period(period_ns), to, NOH_TYPE(T), &(T){0}, ret_timer)
+#define noh_every_N(self, period_ns, to, T, ret_timer, ...) \
+    noh_timer_start(self, period_ns, noh_period(period_ns), to, NOH_TYPE(T), &(T){__VA_ARGS__}, ret_timer)
+/* A period of 0 is refused, like a negative one. */
+static inline int64_t noh_period(int64_t period_ns)
+{
+    return period_ns > 0 ? period_ns : -1;
+}
+/* The function behind both: first after `delay_ns`, then each `period_ns` (0: once). */
+NOH_API noh_err noh_timer_start(noh_self *self, int64_t delay_ns, int64_t period_ns, noh_ref to,
+                                const noh_type *type, const void *message, noh_timer *ret_timer);
+
+/* It fires no more; a message it has sent may still wait in the mailbox. SPENT: it had fired for the
+ * last time, or was cancelled. With the self that made it. */
+NOH_API noh_err noh_timer_cancel(noh_self *self, noh_timer timer);
+
+/* Told to an actor that asked for it when it was idle. */
+NOH_DECLARE_MESSAGE(NOH_API, noh_idle);
+
+/* From now on this actor is told noh_idle whenever no message came for `idle_ns`, once per idle
+ * time; 0: no more. Errors: INVAL (< 0), NOMEM, CONTEXT (a plain thread). In a handler. */
+NOH_API noh_err noh_idle_after(noh_self *self, int64_t idle_ns);
+
+/* ---- host loop ---------------------------------------------------------------------------- */
+
+/* Lets the calling thread, which has an event loop of its own, run actors: those it spawns live on
+ * this loop (and leave it for a worker only when they are heavy). `wake(ctx)` is called from any
+ * thread when there is work; it must make the loop call noh_host_run soon. The self acts for the
+ * loop: it can send and spawn between runs. Free it with noh_host_free before the system.
+ * Errors: INVAL, NOMEM, LIMIT, TAKEN (this thread has a self already). A plain thread. */
+NOH_API noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *ctx,
+                             noh_self **ret_self);
+/* Runs what is runnable, for about 1 ms at most. Returns how long the loop may sleep: 0 when work is
+ * left, the nanoseconds to the next timer, or NOH_FOREVER. With self, outside handlers. */
+NOH_API int64_t noh_host_run(noh_self *self);
+/* Actors that still live here move to the workers. NULL is allowed. With self. */
+NOH_API void noh_host_free(noh_self *self);
+
+/* ---- log ---------------------------------------------------------------------------------- */
+
+/* Logs with the identity of this actor, through noh_env's log. With self. */
+NOH_API void noh_log(noh_self *self, noh_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define NOH_TYPE_OF_FIRST_(...) NOH_TYPE_OF_FIRST2_(NOH_PP_FIRST(__VA_ARGS__))
+#define NOH_TYPE_OF_FIRST2_(T) NOH_TYPE(T)
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Reading a system from outside: what became of every message, and what there is. */
+#ifndef NOH_WATCH_H
+#define NOH_WATCH_H
+
+#include "noh.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Why a message was not handled. */
+NOH_ENUM(noh_dead_reason,
+         NOH_DEAD_GONE,      /* the receiver had ended, or never was */
+         NOH_DEAD_FULL,      /* its mailbox was full */
+         NOH_DEAD_STOPPED,   /* it ended with the message still queued */
+         NOH_DEAD_CRASHED,   /* its handler failed on this message */
+         NOH_DEAD_UNHANDLED, /* its behavior has no handler for it */
+         NOH_DEAD_LATE,      /* an answer that nobody waits for any more */
+         NOH_DEAD_NOMEM,     /* there was no memory to send it */
+         NOH_DEAD_REFUSED);  /* it broke a rule of the call: too big, wrong type */
+enum { NOH_DEAD_REASONS = 8 };
+
+/* The ledger: at any quiet moment  sent == handled + queued + the sum of dead[].  While messages
+ * move the sums are read one after the other and may differ by what moved meanwhile. Told, asked
+ * and answered messages and timer ticks count; the runtime's own notices do not. */
+typedef struct noh_ledger {
+    uint64_t sent;
+    uint64_t handled;
+    uint64_t queued; /* counted by walking the mailboxes, not derived from the others */
+    uint64_t dead[NOH_DEAD_REASONS];
+} noh_ledger;
+
+/* Time grows with the number of actors. Errors: INVAL. Any thread. */
+NOH_API noh_err noh_ledger_read(noh_system *system, noh_ledger *ret_ledger);
+/* The sum of `dead`. */
+NOH_API uint64_t noh_ledger_dead(const noh_ledger *ledger);
+
+typedef struct noh_stats {
+    unsigned workers;
+    uint64_t actors;  /* alive now, without the selfs of plain threads */
+    uint64_t threads; /* plain threads and host loops with a self */
+    uint64_t spawned; /* ever */
+    uint64_t names;   /* registered now */
+} noh_stats;
+
+/* Errors: INVAL. Any thread. */
+NOH_API noh_err noh_system_stats(noh_system *system, noh_stats *ret_stats);
+
+/* What a subscriber is told about each dead letter, whoever lost it. */
+NOH_DECLARE_MESSAGE(NOH_API, noh_dead_letter, (enum, noh_dead_reason, reason), (noh_ref, sender),
+                    (noh_ref, receiver), (noh_text, type), (noh_text, text));
+
+/* `subscriber` is told a noh_dead_letter for each from now on, until it ends or is taken off. Dead
+ * letters about dead letters are counted but not told. `text` is the message printed, cut to 200
+ * bytes. Errors: INVAL, NOMEM, GONE, LIMIT (16). With self. */
+NOH_API noh_err noh_dead_letters_subscribe(noh_self *self, noh_ref subscriber);
+/* NOT_FOUND when it was not subscribed. With self. */
+NOH_API noh_err noh_dead_letters_unsubscribe(noh_self *self, noh_ref subscriber);
+
+/* "gone", "full", … */
+NOH_API const char *noh_dead_reason_name(noh_dead_reason reason);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+#ifndef NOHI_ACTOR_H
+#define NOHI_ACTOR_H
+
+#include "message.h"
+#include "slots.h"
+
+#include <stdalign.h>
+
+typedef struct nohi_worker nohi_worker;
+typedef struct nohi_asks nohi_asks;
+typedef struct nohi_promises nohi_promises;
+typedef struct nohi_timers nohi_timers;
+
+enum { NOHI_STATE_INLINE = 48 };
+
+/* The life of a slot. */
+typedef enum nohi_life {
+    NOHI_FREE,   /* nobody; in a free list */
+    NOHI_LIVE,   /* handles messages */
+    NOHI_ENDING, /* its last hook runs */
+    NOHI_DEAD,   /* nobody any more, but somebody may still announce it: not yet in a free list */
+} nohi_life;
+
+enum {
+    NOHI_QUEUED = 1,   /* in its worker's run list, or on the way into one */
+    NOHI_SIGNALED = 2, /* the announcement of its inbox is being attended: the inbox may be taken */
+    NOHI_EXITING = 4,  /* noh_exit_self was called */
+    NOHI_TIMED = 8,    /* noh_idle_after is on */
+    NOHI_ENDED = 16,   /* it ended in this turn */
+};
+
+/* What few actors have; made when first needed. The owner. */
+typedef struct nohi_extra {
+    nohi_asks *asks;
+    nohi_promises *promises;
+    nohi_timers *timers;
+    nohi_letter *watchers; /* WATCH messages to be answered at the end */
+    int64_t idle_ns;       /* 0: not asked for */
+    int64_t last_active_ns;
+    uint32_t idle_incarnation;
+    bool idle_armed;
+} nohi_extra;
+
+/* One slot: two cache lines. Senders elsewhere touch the first, the owner both. */
+typedef struct nohi_actor {
+    /* any thread */
+    alignas(NOHI_CACHELINE) nohi_gate gate;
+    /* the owner (gate.h, GAT-1) */
+    union {
+        alignas(16) unsigned char state[NOHI_STATE_INLINE];
+        void *state_block; /* when the state is larger */
+    };
+    nohi_letter *head; /* oldest */
+    nohi_letter *tail;
+    const noh_behavior *behavior; /* NULL for a plain thread */
+    nohi_extra *extra;            /* or NULL */
+    uint32_t run_next;            /* run list, handed stack, or free list */
+    atom(uint32_t) len;           /* letters between head and tail; others may read it */
+    atom(uint32_t) mailbox_max; /* constant for a generation */
+    atom(uint8_t) life; /* others may read it */
+    uint8_t flags;
+    uint16_t unused;
+} nohi_actor;
+
+_Static_assert(sizeof(nohi_actor) == NOHI_SLOT_BYTES, "a slot is two cache lines");
+
+NOHI_INLINE bool nohi_state_is_inline(const noh_behavior *behavior)
+{
+    return behavior->state_size <= NOHI_STATE_INLINE;
+}
+
+NOHI_INLINE void *nohi_actor_state(nohi_actor *a)
+{
+    return NOHI_LIKELY(nohi_state_is_inline(a->behavior)) ? a->state : a->state_block;
+}
+
+NOHI_INLINE uint32_t nohi_ref_index(noh_ref ref)
+{
+    return (uint32_t)ref.bits & NOHI_INDEX_MASK;
+}
+
+NOHI_INLINE uint32_t nohi_ref_generation(noh_ref ref)
+{
+    return (uint32_t)(ref.bits >> NOHI_INDEX_BITS) & NOHI_GENERATION_MASK;
+}
+
+NOHI_INLINE uint32_t nohi_actor_index(const nohi_slots *slots, const nohi_actor *a)
+{
+    return (uint32_t)((size_t)((const char *)a - slots->base) >> NOHI_SLOT_SHIFT);
+}
+
+NOHI_INLINE noh_ref nohi_actor_ref(const nohi_slots *slots, nohi_actor *a)
+{
+    return (noh_ref){(uint64_t)nohi_gate_generation(&a->gate) << NOHI_INDEX_BITS |
+                     nohi_actor_index(slots, a)};
+}
+
+/* The slot whose tenant `ref` names, at this moment, or NULL: it has ended, never was, or lives on
+ * another node. */
+NOHI_INLINE nohi_actor *nohi_actor_of(nohi_slots *slots, noh_ref ref)
+{
+    uint32_t index = nohi_ref_index(ref);
+    if (NOHI_UNLIKELY(!nohi_slots_has(slots, index))) {
+        return NULL;
+    }
+    nohi_actor *a = nohi_slots_at(slots, index);
+    /* The node's bits must be 0, too. */
+    return NOHI_LIKELY(ref.bits >> NOHI_INDEX_BITS == nohi_gate_generation(&a->gate)) ? a : NULL;
+}
+
+/* The owner's queue. */
+NOHI_INLINE void nohi_actor_append(nohi_actor *a, nohi_letter *letter)
+{
+    letter->next = NULL;
+    if (a->head == NULL) {
+        a->head = letter;
+    } else {
+        a->tail->next = letter;
+    }
+    a->tail = letter;
+    bump(&a->len);
+}
+
+NOHI_INLINE nohi_message *nohi_actor_pop(nohi_actor *a)
+{
+    nohi_letter *letter = a->head;
+    a->head = letter->next;
+    store_relaxed(&a->len, load_relaxed(&a->len) - 1); /* private: the owner's own counter */
+    return (nohi_message *)letter;
+}
+
+/* Moves what waits in the inbox behind the queue. The owner; the actor is SIGNALED. */
+void nohi_actor_splice(nohi_actor *a, nohi_letter *oldest);
+
+/* The extra part, made if need be; NULL: no memory. The owner. */
+nohi_extra *nohi_actor_extra(nohi_worker *w, nohi_actor *a);
+
+/* A live slot of `w` for a new actor without a behavior yet. Errors: NOMEM, LIMIT. */
+noh_err nohi_actor_slot(nohi_worker *w, nohi_actor **ret_actor);
+/* Back into the free list of `w`, or retired. */
+void nohi_actor_release(nohi_worker *w, nohi_actor *a);
+
+/* Puts a free slot, which is in no list, into the common list. */
+void nohi_actor_deposit(nohi_worker *w, nohi_actor *a);
+/* A late letter was pushed to a slot that lies in the common list: buries it. False: it has moved. */
+bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a);
+
+/* Ends the actor whose turn it is: hook, dead letters, resources, watchers. */
+void nohi_actor_end(nohi_worker *w, nohi_actor *a, const noh_exit *exit);
+/* The second half, after the hook, or after the hook failed. */
+void nohi_actor_end_rest(nohi_worker *w, nohi_actor *a, const noh_exit *exit);
+/* What a plain thread's actor and the rest have in common. */
+void nohi_actor_clear(nohi_worker *w, nohi_actor *a, const noh_exit *exit);
+
+/* Answers a WATCH. Takes it over. */
+void nohi_actor_tell_exit(nohi_worker *w, nohi_message *watch, const noh_exit *exit);
+
+/* Is the handler table sound? Errors: INVAL. */
+noh_err nohi_behavior_check(const noh_behavior *behavior);
+/* The hook of a behavior, or NULL. */
+noh_handler_fn nohi_behavior_hook(const noh_behavior *behavior, noh_hook hook);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Policy: who runs what. The rules, all of them, and their numbers.
+ *
+ * Rule 1  Measure the work of handlers, not elapsed time: cost of a message = handler time, without
+ *         remote sends, over messages handled and sent; a running mean per behavior and worker, from
+ *         sampled turns only.
+ * Rule 2  Light actors are never stolen. Heavy ones are pulled: an idle worker asks the one with the
+ *         most heavy work; the owner answers between two messages with half of it.
+ * Rule 3  (Seizing the list of a worker that is stuck in a handler: not built.)
+ * Rule 4  Light actors flow downhill: woken by a message from a worker of a lower number, they move
+ *         there; so do those that mostly send there, when a sample shows it. A direction, so two
+ *         partners cannot swap; it alone brings split chatter together.
+ * Rule 5  A sender whose target lives on a sleeping worker takes it over instead of waking it.
+ * And     what a plain thread spawns lives on worker 0 and spreads by rule 2; what a host loop spawns
+ *         stays on the loop unless it is heavy.
+ *
+ * Why     chatter split over two cores is 60 times slower than on one; handlers above about 100 ns
+ *         gain from the second core. Numbers: measured on two cores, see docs/adr/0003-scheduler.md.
+ * Owner   `policy`: its worker. `balance`: any thread, relaxed or through one cas; a number read late
+ *         costs time, never correctness. */
+#include "policy.h"
+
+#include "system.h"
+
+enum {
+    LIGHT_NS = 120, /* below: light, once it is known */
+    HEAVY_NS = 200, /* above: heavy; between: stays where it is */
+    CLAMP_NS = 800, /* one preempted turn must not make a behavior heavy */
+    SURELY_HEAVY_NS = 20000, /* above what a page fault or a preemption adds to a cheap message */
+    OVERHEAD_NS = 8, /* of our own, per message */
+    CLOCK_NS_MAX = 200, /* a dearer look at the clock was interrupted */
+    KNOWN = 4,       /* samples */
+    SAMPLE_NS = 50000,
+    INTERVAL_MAX = 256,
+    WARM_UP = 16,
+    WARM_UP_INTERVAL = 4,
+    ASK_NS = 10000,  /* heavy work worth asking for */
+    LENGTH_MAX = 1024,
+    WAKE_NS = 50000, /* worth a wake-up, which costs the waker 12 to 16 us */
+};
+
+/* ---- rule 1 ------------------------------------------------------------------------------- */
+
+nohi_kind *nohi_policy_kind(nohi_worker *w, const noh_behavior *behavior)
+{
+    uintptr_t hash = (uintptr_t)behavior / sizeof(void *);
+    nohi_kind *kind = &w->policy.kinds[(hash ^ hash >> 6) % NOHI_KINDS];
+    if (NOHI_UNLIKELY(kind->behavior != behavior)) {
+        if (nohi_behavior_check(behavior) != NOH_OK) {
+            return NULL;
+        }
+        *kind = (nohi_kind){.behavior = behavior};
+    }
+    return kind;
+}
+
+static bool is_heavy(const nohi_kind *kind)
+{
+    return kind->cost_ns > HEAVY_NS;
+}
+
+static bool is_light(const nohi_kind *kind)
+{
+    return kind->cost_ns < LIGHT_NS && kind->samples >= KNOWN;
+}
+
+/* What a worker has done: messages handled and sent, actors spawned. */
+static uint64_t acts(nohi_worker *w)
+{
+    return load_relaxed(&w->counts.handled) + load_relaxed(&w->counts.sent) + /* private */
+           load_relaxed(&w->counts.spawned);
+}
+
+void nohi_policy_sample_begin(nohi_worker *w)
+{
+    nohi_policy *p = &w->policy;
+    p->sampling = true;
+    p->remote_ns = 0;
+    p->remote_sends = 0;
+    p->acts_before = acts(w);
+    p->sends_before = load_relaxed(&w->counts.sent); /* private */
+    int64_t look_ns = nohi_now(w->system);
+    p->began_ns = nohi_now(w->system);
+    if (p->began_ns - look_ns < p->clock_ns || p->clock_ns == 0) {
+        p->clock_ns = p->began_ns - look_ns;
+    }
+}
+
+/* So that there is one sample in SAMPLE_NS, whatever turns cost. */
+static uint32_t next_interval(nohi_policy *p, int64_t now_ns)
+{
+    if (p->warm_up < WARM_UP) {
+        p->warm_up++;
+        return WARM_UP_INTERVAL;
+    }
+    int64_t turns = (int64_t)p->interval + 1;
+    int64_t turn_ns = (now_ns - p->last_sample_ns) / turns + 1;
+    int64_t interval = SAMPLE_NS / turn_ns;
+    return interval > INTERVAL_MAX ? INTERVAL_MAX : (uint32_t)interval;
+}
+
+static void wake_a_sleeper(nohi_worker *w)
+{
+    nohi_system *system = w->system;
+    for (unsigned id = 0; id < system->worker_count; id++) {
+        nohi_worker *other = nohi_system_home(system, id);
+        if (other != w && nohi_park_is_asleep(&other->park)) {
+            nohi_worker_notify(w, other);
+            return;
+        }
+    }
+}
+
+/* Of the run list; no further than it takes to decide something. */
+static uint32_t queue_length(nohi_worker *w)
+{
+    uint32_t length = 0;
+    for (uint32_t at = w->run_first; at != 0 && length < LENGTH_MAX; length++) {
+        at = nohi_worker_slot(w, at)->run_next;
+    }
+    return length;
+}
+
+void nohi_policy_sample_end(nohi_worker *w, const noh_behavior *behavior)
+{
+    nohi_policy *p = &w->policy;
+    int64_t now_ns = nohi_now(w->system);
+    int64_t done = (int64_t)(acts(w) - p->acts_before);
+    uint64_t sends = load_relaxed(&w->counts.sent) - p->sends_before; /* private */
+    p->sampling = false;
+    p->interval = next_interval(p, now_ns);
+    p->countdown = p->interval;
+    p->last_sample_ns = now_ns;
+    nohi_worker_look_at_timers(w, now_ns);
+    nohi_kind *kind = behavior == NULL ? NULL : nohi_policy_kind(w, behavior);
+    p->flow_home = NOHI_STAY;
+    if (done == 0 || kind == NULL) {
+        return;
+    }
+    int64_t clock_ns = p->clock_ns > CLOCK_NS_MAX ? CLOCK_NS_MAX : p->clock_ns;
+    int64_t turn_ns = now_ns - p->began_ns - p->remote_ns - clock_ns;
+    int64_t cost_ns = turn_ns / done - OVERHEAD_NS;
+    if (cost_ns > SURELY_HEAVY_NS) {
+        kind->cost_ns = CLAMP_NS;
+    }
+    cost_ns = cost_ns < 0 ? 0 : cost_ns > CLAMP_NS ? CLAMP_NS : cost_ns;
+    kind->cost_ns += ((int32_t)cost_ns - kind->cost_ns) / 8;
+    kind->samples++;
+    if (is_light(kind) && 2 * (uint64_t)p->remote_sends > sends && p->remote_home < w->id) {
+        p->flow_home = (int)p->remote_home;
+    }
+    p->heavy_turn_ns += ((is_heavy(kind) ? turn_ns : 0) - p->heavy_turn_ns) / 8;
+    int64_t queued_ns = p->heavy_turn_ns * (p->heavy_turn_ns > 0 ? queue_length(w) : 0);
+    store_relaxed(&w->balance.queued_ns, queued_ns); /* counter */
+    if (queued_ns > WAKE_NS) {
+        wake_a_sleeper(w);
+    }
+}
+
+/* ---- rule 2 ------------------------------------------------------------------------------- */
+
+bool nohi_policy_ask(nohi_worker *w)
+{
+    nohi_system *system = w->system;
+    nohi_worker *victim = NULL;
+    int64_t most_ns = ASK_NS;
+    uint32_t homes = load_acquire(&system->home_count);
+    for (uint32_t id = 0; id < homes; id++) {
+        nohi_worker *other = nohi_system_home(system, id);
+        int64_t queued_ns = other == w ? 0 : load_relaxed(&other->balance.queued_ns); /* counter */
+        if (queued_ns > most_ns) {
+            most_ns = queued_ns;
+            victim = other;
+        }
+    }
+    if (victim == NULL) {
+        return false;
+    }
+    uint32_t nobody = 0;
+    if (cas_relaxed(&victim->balance.attention, &nobody, w->id + 1)) { /* re-checked by give */
+        nohi_hint_raise(&victim->mail);
+    }
+    return true;
+}
+
+static bool may_give(nohi_worker *w, nohi_actor *a)
+{
+    if (load_relaxed(&a->life) != NOHI_LIVE || /* private; ACT-1 */
+        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
+        return false;
+    }
+    nohi_kind *kind = nohi_policy_kind(w, a->behavior);
+    return kind != NULL && is_heavy(kind);
+}
+
+void nohi_policy_give(nohi_worker *w)
+{
+    uint32_t asker = load_relaxed(&w->balance.attention); /* only we reset it */
+    if (asker == 0) {
+        return;
+    }
+    store_relaxed(&w->balance.attention, 0);
+    nohi_worker *to = nohi_system_home(w->system, asker - 1);
+    uint32_t length = queue_length(w);
+    uint32_t most = length / 2;
+    uint32_t given = 0;
+    uint32_t first_given = 0;
+    nohi_actor *last_given = NULL;
+    uint32_t *link = &w->run_first;
+    uint32_t last_kept = 0;
+    while (*link != 0) {
+        uint32_t index = *link;
+        nohi_actor *a = nohi_slots_at(w->slots, index);
+        if (given < most && may_give(w, a)) {
+            *link = a->run_next;
+            a->run_next = first_given;
+            first_given = index;
+            last_given = last_given == NULL ? a : last_given;
+            given++;
+        } else {
+            last_kept = index;
+            link = &a->run_next;
+            if (given >= most) {
+                last_kept = w->run_last;
+                break;
+            }
+        }
+    }
+    if (given == 0) {
+        store_relaxed(&w->balance.queued_ns, 0); /* until the next sample knows better */
+        return;
+    }
+    w->run_last = last_kept;
+    store_relaxed(&w->balance.queued_ns, w->policy.heavy_turn_ns * (length - given)); /* counter */
+    for (uint32_t index = first_given; index != 0;) {
+        nohi_actor *a = nohi_slots_at(w->slots, index);
+        index = a->run_next;
+        nohi_gate_move(&a->gate, to->id); /* still QUEUED: on its way */
+    }
+    if (nohi_stack_push(&to->handed, first_given, &last_given->run_next)) {
+        nohi_worker_notify(w, to);
+    }
+}
+
+/* ---- rules 4 and 5 ------------------------------------------------------------------------ */
+
+int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender)
+{
+    int sends_to = w->policy.flow_home;
+    w->policy.flow_home = NOHI_STAY;
+    if (w->id == 0 || w->kind != NOHI_WORKER ||
+        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
+        return NOHI_STAY;
+    }
+    if (sends_to != NOHI_STAY || noh_ref_is_none(sender)) {
+        return sends_to;
+    }
+    nohi_kind *kind = nohi_policy_kind(w, a->behavior);
+    nohi_actor *from = nohi_actor_of(w->slots, sender);
+    if (kind == NULL || !is_light(kind) || from == NULL) {
+        return NOHI_STAY;
+    }
+    unsigned home = nohi_gate_home(&from->gate);
+    return home < w->id ? (int)home : NOHI_STAY;
+}
+
+bool nohi_policy_may_adopt(const nohi_worker *w, const nohi_worker *home)
+{
+    return w->kind == NOHI_WORKER && home->kind == NOHI_WORKER;
+}
+
+nohi_worker *nohi_policy_home(nohi_worker *spawner)
+{
+    return NOHI_LIKELY(spawner->kind != NOHI_THREAD) ? spawner
+                                                     : nohi_system_home(spawner->system, 0);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+#ifndef NOHI_POLICY_H
+#define NOHI_POLICY_H
+
+#include "actor.h"
+
+enum { NOHI_KINDS = 64, NOHI_STAY = -1 };
+
+/* What a worker knows about one behavior. */
+typedef struct nohi_kind {
+    const noh_behavior *behavior; /* checked, when it stands here */
+    int32_t cost_ns;              /* of one message: handler time without remote sends */
+    int32_t turn_ns;              /* of one turn */
+    uint32_t samples;
+} nohi_kind;
+
+/* The private half: its worker. */
+typedef struct nohi_policy {
+    nohi_kind kinds[NOHI_KINDS];
+    uint32_t countdown;     /* turns to the next sample */
+    uint32_t interval;      /* turns from sample to sample */
+    uint32_t warm_up;       /* samples taken in short order at first */
+    int64_t last_sample_ns; /* when */
+    int64_t heavy_turn_ns;  /* mean over all turns of the time heavy ones take */
+    /* the sample being taken */
+    bool sampling;
+    int64_t began_ns;
+    int64_t remote_ns;
+    uint64_t acts_before;
+    uint64_t sends_before;
+    uint32_t remote_sends;
+    unsigned remote_home; /* where the last of them went */
+    int64_t clock_ns;     /* what a look at the clock costs */
+    int flow_home;        /* the sampled actor mostly sends there; or NOHI_STAY */
+} nohi_policy;
+
+/* The public half. */
+typedef struct nohi_balance {
+    atom(uint32_t) attention; /* 0, or the id + 1 of the idle worker that asks for work */
+    atom(int64_t) queued_ns;  /* heavy work waiting here, estimated at the last sample */
+} nohi_balance;
+
+typedef struct nohi_worker nohi_worker;
+
+/* The entry of a behavior, checked; NULL when its handler table is not sound. */
+nohi_kind *nohi_policy_kind(nohi_worker *w, const noh_behavior *behavior);
+
+/* Around each turn. */
+void nohi_policy_sample_begin(nohi_worker *w);
+void nohi_policy_sample_end(nohi_worker *w, const noh_behavior *behavior);
+
+/* Rule 4: where a light actor goes that was woken from `sender` (or none), or NOHI_STAY. */
+int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender);
+
+/* Rule 5: may `w` adopt actors of `home` while that sleeps? */
+bool nohi_policy_may_adopt(const nohi_worker *w, const nohi_worker *home);
+
+/* Rule 2, the thief: asks somebody who has heavy work waiting. True: worth looking again soon. */
+bool nohi_policy_ask(nohi_worker *w);
+/* Rule 2, the owner: gives half of its heavy work to the worker that asks. */
+void nohi_policy_give(nohi_worker *w);
+
+/* Which worker runs what a plain thread spawns. */
+nohi_worker *nohi_policy_home(nohi_worker *spawner);
+
+#endif

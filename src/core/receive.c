@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Receive: one turn of one actor.
+ *
+ * Purpose     Take what waits, hand it to the handlers one by one, and decide what becomes of the
+ *             actor afterwards: again, idle, elsewhere, ended.
+ * Owner       The worker that runs the turn.
+ * Invariants  RCV-1  a turn handles at most the letters that were there when it began: an actor that
+ *                    tells itself does not keep the worker.
+ *             RCV-2  the inbox is taken only while SIGNALED, and SIGNALED ends only with try_idle.
+ *             RCV-3  a letter of another generation is never handled.
+ *             RCV-4  every request in hand is answered, forwarded or promised when its turn ends. */
+#include "receive.h"
+
+#include "deadletter.h"
+#include "reply.h"
+#include "send.h"
+#include "system.h"
+#include "timer.h"
+
+static NOHI_COLD void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message);
+static NOHI_NOINLINE void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message);
+static NOHI_COLD const noh_handler *find_equal(const noh_behavior *behavior, const noh_type *type);
+static NOHI_NOINLINE void take_inbox(nohi_worker *w, nohi_actor *a);
+static NOHI_NOINLINE void bury_letters(nohi_worker *w, nohi_actor *a);
+static NOHI_NOINLINE void close_message(nohi_worker *w, nohi_message *message);
+static NOHI_COLD void fail_with(nohi_worker *w, nohi_actor *a, noh_err err);
+static NOHI_COLD void fail(nohi_worker *w, nohi_actor *a);
+static NOHI_NOINLINE void leave_turn(nohi_worker *w, nohi_actor *a);
+
+/* Calls a handler, and closes the message unless it fails. */
+NOHI_INLINE void call(nohi_worker *w, nohi_actor *a, noh_handler_fn fn, void *state,
+                      nohi_message *message)
+{
+    noh_self *self = &w->self;
+    bool told = message->kind == NOHI_TELL;
+    store_relaxed(&w->running_type, message->type); /* counter: for the stop report */
+    self->message = message;
+    if (!told) {
+        self->answer_state = NOHI_UNANSWERED;
+    }
+    noh_err err = fn(self, state, nohi_message_body(message));
+    if (NOHI_UNLIKELY(err != NOH_OK)) {
+        fail_with(w, a, err);
+        return;
+    }
+    if (NOHI_UNLIKELY(w->chain_to != NULL)) {
+        nohi_send_flush(w); /* SND-2 */
+    }
+    if (NOHI_LIKELY(told && self->message != NULL)) {
+        bump(&w->counts.handled);
+        nohi_message_free(&w->pool, message);
+    } else {
+        close_message(w, self->message);
+    }
+}
+
+/* To the handler of its type. */
+NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, void *state, nohi_message *message)
+{
+    const noh_behavior *behavior = a->behavior;
+    const noh_handler *handler = behavior->handlers;
+    const noh_type *type = message->type;
+    for (size_t left = behavior->handler_count; handler->type != type; handler++) {
+        if (NOHI_UNLIKELY(--left == 0)) {
+            handler = find_equal(behavior, type);
+            if (handler == NULL) {
+                nohi_dead_letter(w, w->self.ref, message, NOH_DEAD_UNHANDLED);
+                return;
+            }
+            break;
+        }
+    }
+    call(w, a, handler->fn, state, message);
+}
+
+/* All that waits, or a batch of it (RCV-1), unless the actor ends. */
+NOHI_INLINE void handle_letters(nohi_worker *w, nohi_actor *a)
+{
+    uint32_t left = load_relaxed(&a->len); /* private */
+    left = left < NOHI_BATCH ? left : NOHI_BATCH;
+    uint32_t generation = nohi_gate_generation(&a->gate);
+    void *state = nohi_actor_state(a);
+    bool bounded = (load_relaxed(&a->gate.traits) & NOHI_TRAIT_BOUNDED) != 0;
+    for (; left > 0; left--) {
+        nohi_message *message = nohi_actor_pop(a);
+        if (NOHI_UNLIKELY(bounded)) {
+            store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter, SND-3 */
+        }
+        if (NOHI_UNLIKELY(message->generation != generation)) {
+            nohi_receive_late(w, a, message); /* RCV-3 */
+        } else if (NOHI_UNLIKELY(nohi_gate_stop_kind(&a->gate, generation) >= NOH_STOP_NOW)) {
+            obey_stop(w, a, message);
+        } else if (NOHI_LIKELY(message->kind <= NOHI_REQUEST)) {
+            deliver(w, a, state, message);
+        } else {
+            handle_notice(w, a, message);
+        }
+        /* A worker that asks for work must not wait for a whole batch of heavy letters. */
+        if (NOHI_UNLIKELY(a->flags & (NOHI_EXITING | NOHI_ENDED)) ||
+            NOHI_UNLIKELY(load_relaxed(&w->balance.attention) != 0)) { /* re-checked by give */
+            break;
+        }
+    }
+    if (NOHI_UNLIKELY(a->flags & NOHI_EXITING)) {
+        nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
+    }
+}
+
+/* What becomes of the actor after its turn. */
+NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+{
+    if (NOHI_LIKELY(!w->policy.sampling && a->flags == NOHI_QUEUED && a->behavior != NULL)) {
+        a->flags = 0;
+        if (a->head != NULL) {
+            nohi_worker_queue_at(w, a, index);
+        }
+    } else {
+        leave_turn(w, a);
+    }
+}
+
+NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+{
+    store_relaxed(&w->running, index); /* counter: for the stop report */
+    w->self.actor = a;
+    w->self.ref = (noh_ref){(uint64_t)nohi_gate_generation(&a->gate) << NOHI_INDEX_BITS | index};
+    if (NOHI_UNLIKELY(w->policy.countdown-- == 0)) {
+        nohi_policy_sample_begin(w);
+    }
+    if (NOHI_UNLIKELY(a->flags & NOHI_SIGNALED)) {
+        take_inbox(w, a);
+    }
+    if (NOHI_LIKELY(a->behavior != NULL)) {
+        w->self.in_handler = true;
+        handle_letters(w, a);
+        w->self.in_handler = false;
+    } else {
+        bury_letters(w, a);
+    }
+    end_turn(w, a, index);
+}
+
+void nohi_receive_turns(nohi_worker *w, uint32_t turns)
+{
+    for (; turns > 0 && !nohi_hint_is_raised(&w->mail); turns--) {
+        uint32_t index;
+        nohi_actor *a = nohi_worker_next(w, &index);
+        if (a == NULL) {
+            return;
+        }
+        turn(w, a, index);
+    }
+}
+
+static void take_inbox(nohi_worker *w, nohi_actor *a)
+{
+    w->woken_by = NOH_NO_REF;
+    if (a->head == NULL) {
+        nohi_letter *taken = nohi_inbox_take(&a->gate.inbox); /* RCV-2 */
+        if (taken != NULL) {
+            nohi_actor_splice(a, taken);
+            w->woken_by = ((nohi_message *)a->tail)->from;
+        }
+    }
+}
+
+/* Nobody lives here any more. */
+static void bury_letters(nohi_worker *w, nohi_actor *a)
+{
+    while (a->head != NULL) {
+        nohi_receive_late(w, a, nohi_actor_pop(a));
+    }
+}
+
+void nohi_receive_after_failure(nohi_worker *w)
+{
+    nohi_actor *a = w->self.actor;
+    w->self.in_handler = false;
+    if (load_relaxed(&a->life) == NOHI_ENDING) {
+        nohi_log(w->system, NOH_LOG_ERROR, w->self.ref, a->behavior, "a stop hook failed: %s",
+                 w->self.failure.text);
+        nohi_actor_end_rest(w, a, &w->ending);
+    } else {
+        fail(w, a);
+    }
+    end_turn(w, a, nohi_actor_index(w->slots, a));
+}
+
+/* Before a letter was handled: it goes back to the others, and all of them become dead letters. */
+static void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message)
+{
+    int kind = nohi_gate_stop_kind(&a->gate, message->generation);
+    message->letter.next = a->head;
+    a->tail = a->head == NULL ? &message->letter : a->tail;
+    a->head = &message->letter;
+    bump(&a->len);
+    nohi_actor_end(w, a, &(noh_exit){.kind = kind == NOH_STOP_KILL ? NOH_EXIT_KILLED
+                                                                  : NOH_EXIT_SHUTDOWN});
+}
+
+void nohi_receive_late(nohi_worker *w, nohi_actor *a, nohi_message *message)
+{
+    noh_ref to = {(uint64_t)message->generation << NOHI_INDEX_BITS |
+                  nohi_actor_index(w->slots, a)};
+    if (message->kind == NOHI_WATCH) {
+        nohi_actor_tell_exit(w, message, &(noh_exit){.kind = NOH_EXIT_UNKNOWN});
+    } else if (nohi_message_is_counted(message)) {
+        bool answer = nohi_message_is_answer(message);
+        nohi_dead_letter(w, to, message, answer ? NOH_DEAD_LATE : NOH_DEAD_GONE);
+    } else {
+        nohi_message_free(&w->pool, message);
+    }
+}
+
+static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
+{
+    noh_self *self = &w->self;
+    nohi_extra *extra;
+    switch ((nohi_message_kind)message->kind) {
+    case NOHI_TICK:
+        deliver(w, a, nohi_actor_state(a), message);
+        return;
+    case NOHI_ANSWER:
+    case NOHI_ERROR:
+    case NOHI_EXITED:
+        if (nohi_ask_arrived(w, a, &message, &self->answered) && message != NULL) {
+            deliver(w, a, nohi_actor_state(a), message);
+        }
+        self->answered = (noh_future){0};
+        return;
+    case NOHI_START:
+        self->message = message;
+        call(w, a, a->behavior->on_start, nohi_actor_state(a), message);
+        return;
+    case NOHI_STOP:
+        nohi_message_free_block(&w->pool, message);
+        nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
+        return;
+    case NOHI_WATCH:
+        extra = nohi_actor_extra(w, a);
+        if (extra == NULL) {
+            nohi_reply_error(w, message, NOH_E_NOMEM, NULL);
+            return;
+        }
+        message->letter.next = extra->watchers;
+        extra->watchers = &message->letter;
+        return;
+    case NOHI_IDLE:
+        extra = a->extra;
+        bool now_idle = extra != NULL && message->number == extra->idle_incarnation;
+        if (now_idle && extra->idle_ns > 0) {
+            int64_t left_ns = extra->last_active_ns + extra->idle_ns - nohi_now(w->system);
+            extra->idle_armed = false;
+            if (left_ns > 0) {
+                (void)nohi_timer_idle(w, a, left_ns); /* on NOMEM: again after the next message */
+            } else {
+                message->type = &noh_type_noh_idle;
+                message->kind = NOHI_TELL;
+                message->from = self->ref;
+                bump(&w->counts.sent);
+                deliver(w, a, nohi_actor_state(a), message);
+                return;
+            }
+        }
+        nohi_message_free_block(&w->pool, message);
+        return;
+    case NOHI_TELL:
+    case NOHI_REQUEST:
+    case NOHI_TIMER_ADD:
+    case NOHI_TIMER_DROP:
+    case NOHI_STOPPING:
+        break;
+    }
+    NOHI_ASSERT(RCV_5, !"a letter of a kind that actors never get");
+}
+
+/* The same declaration compiled into another shared object. */
+static const noh_handler *find_equal(const noh_behavior *behavior, const noh_type *type)
+{
+    for (size_t i = 0; i < behavior->handler_count; i++) {
+        const noh_handler *handler = &behavior->handlers[i];
+        if (handler->type != NULL && noh_type_equal(handler->type, type)) {
+            return handler;
+        }
+    }
+    return NULL;
+}
+
+/* After a handler returned; NULL when it forwarded the message. */
+static void close_message(nohi_worker *w, nohi_message *message)
+{
+    noh_self *self = &w->self;
+    self->message = NULL;
+    if (message == NULL || nohi_message_is_counted(message)) {
+        bump(&w->counts.handled);
+    }
+    if (message == NULL) {
+        return;
+    }
+    if (message->kind == NOHI_TICK) {
+        nohi_timer_tick_done(w->system, message->number);
+    }
+    if (self->promised) {
+        self->promised = false;
+    } else if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_UNANSWERED) {
+        nohi_reply_error(w, message, NOH_E_NO_ANSWER, NULL); /* RCV-4 */
+    } else {
+        nohi_message_free(&w->pool, message);
+    }
+}
+
+static void fail_with(nohi_worker *w, nohi_actor *a, noh_err err)
+{
+    noh_exit *failure = &w->self.failure;
+    *failure = (noh_exit){.kind = NOH_EXIT_FAILED, .code = err};
+    snprintf(failure->text, sizeof failure->text, "%s", noh_err_text(err));
+    fail(w, a);
+}
+
+/* The message a handler failed on. Who asked is told why, unless it was answered before. */
+static void bury_crashed(nohi_worker *w, nohi_message *message, const noh_exit *exit)
+{
+    nohi_dead_note(w, message->from, w->self.ref, message->type, nohi_message_body(message),
+                   NOH_DEAD_CRASHED);
+    if (message->kind == NOHI_TICK) {
+        nohi_timer_tick_done(w->system, message->number);
+    }
+    if (message->kind == NOHI_REQUEST && w->self.answer_state == NOHI_UNANSWERED) {
+        nohi_reply_error(w, message, exit->code, exit->text);
+    } else {
+        nohi_message_free(&w->pool, message);
+    }
+}
+
+/* The handler failed: self->failure says why. */
+static void fail(nohi_worker *w, nohi_actor *a)
+{
+    noh_self *self = &w->self;
+    nohi_message *message = self->message;
+    noh_exit exit = self->failure;
+    nohi_send_flush(w); /* what it told before it failed was told */
+    self->message = NULL;
+    nohi_log(w->system, NOH_LOG_ERROR, self->ref, a->behavior, "failed in %s: %s (%s)",
+             message == NULL || message->type == NULL ? "a message" : message->type->name,
+             exit.text, noh_err_name(exit.code));
+    bool starting = message != NULL && message->kind == NOHI_START;
+    if (message == NULL || self->promised) {
+        bump(&w->counts.handled); /* it was forwarded, or its promise answers */
+    } else if (starting) {
+        nohi_message_free(&w->pool, message);
+    } else {
+        bury_crashed(w, message, &exit);
+    }
+    self->promised = false;
+    if (starting) { /* its state was never whole: no hook may look at it */
+        w->ending = exit;
+        w->ending_named = nohi_gate_close(&a->gate);
+        nohi_actor_end_rest(w, a, &w->ending);
+    } else {
+        nohi_actor_end(w, a, &exit);
+    }
+}
+
+/* The same with all that may be the matter. */
+static void leave_turn(nohi_worker *w, nohi_actor *a)
+{
+    nohi_send_flush(w); /* what the runtime itself sent */
+    bool sampled = w->policy.sampling;
+    if (sampled) {
+        nohi_policy_sample_end(w, a->behavior);
+    }
+    bool live = load_relaxed(&a->life) == NOHI_LIVE; /* private */
+    if (live && (a->flags & NOHI_TIMED)) {
+        a->extra->last_active_ns = nohi_now(w->system);
+        if (!a->extra->idle_armed) {
+            (void)nohi_timer_idle(w, a, a->extra->idle_ns);
+        }
+    }
+    bool idle = a->head == NULL;
+    int flow = NOHI_STAY;
+    bool signaled = (a->flags & NOHI_SIGNALED) != 0;
+    if (live && (signaled || sampled)) {
+        flow = nohi_policy_flow(w, a, signaled ? w->woken_by : NOH_NO_REF);
+    }
+    if (signaled) {
+        store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter */
+        if (idle) {
+            idle = nohi_inbox_try_idle(&a->gate.inbox); /* RCV-2 */
+            a->flags = (uint8_t)(idle ? a->flags & ~NOHI_SIGNALED : a->flags);
+        }
+    }
+    if (!idle && flow != NOHI_STAY) {
+        nohi_worker *to = nohi_system_home(w->system, (unsigned)flow);
+        nohi_gate_move(&a->gate, to->id); /* still QUEUED: on its way */
+        if (nohi_stack_push(&to->handed, nohi_actor_index(w->slots, a), &a->run_next)) {
+            nohi_worker_notify(w, to);
+        }
+        return;
+    }
+    a->flags = (uint8_t)(a->flags & ~(NOHI_QUEUED | NOHI_ENDED));
+    if (!idle) {
+        nohi_worker_queue(w, a);
+    } else if (load_relaxed(&a->life) == NOHI_DEAD) { /* private */
+        nohi_actor_release(w, a);
+    } else if (flow != NOHI_STAY) {
+        nohi_gate_move(&a->gate, (unsigned)flow);
+    }
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+#ifndef NOHI_RECEIVE_H
+#define NOHI_RECEIVE_H
+
+#include "worker.h"
+
+/* Runs turns of the actors in the run list, `turns` at most, until there is none or mail came. */
+void nohi_receive_turns(nohi_worker *w, uint32_t turns);
+/* A letter for a tenant that is no more. Takes it over. */
+void nohi_receive_late(nohi_worker *w, nohi_actor *a, nohi_message *message);
+/* Goes on after noh_fail left a turn by longjmp. */
+void nohi_receive_after_failure(nohi_worker *w);
+
+#endif

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Reply: asks and their answers.
+ *
+ * Purpose     An ask opens an entry in its asker's table; its number travels in the request and
+ *             comes back in the answer. Every request is answered exactly once, so an entry is
+ *             always closed, and no late answer can meet a later ask.
+ * Owner       The tables belong to the asking, or promising, actor.
+ * Invariants  RPL-1  an open entry has exactly one request or answer on its way.
+ *             RPL-2  an entry is free only after its answer has arrived: given-up ones wait for it.
+ *             RPL-3  an error answer needs no memory: it is the request's own block.
+ * Why not     a one-shot mailbox per ask: an allocation and a ref per ask. Correlation by a serial
+ *             number alone: it wraps, and then a late answer meets a later ask. */
+#include "reply.h"
+
+#include "deadletter.h"
+#include "send.h"
+#include "system.h"
+
+enum { ASKS_MAX = 65536 };
+
+typedef enum ask_state {
+    ASK_FREE,
+    ASK_OPEN,
+    ASK_KEPT,     /* the answer is here and waits for noh_await */
+    ASK_GIVEN_UP, /* the answer is still on its way; nobody wants it */
+} ask_state;
+
+typedef struct ask {
+    nohi_message *answer; /* KEPT */
+    uint32_t serial;      /* tells the uses of an entry apart, for futures */
+    uint32_t next_free;   /* FREE: number + 1 of the next one */
+    ask_state state;
+} ask;
+
+struct nohi_asks {
+    uint32_t capacity;
+    uint32_t free_first; /* number + 1 */
+    uint32_t open;
+    uint32_t serial;
+    ask entries[];
+};
+
+typedef struct promise {
+    nohi_message *request; /* NULL: kept */
+    uint32_t serial;
+} promise;
+
+struct nohi_promises {
+    uint32_t capacity;
+    uint32_t serial;
+    promise entries[];
+};
+
+/* ---- the asker's table -------------------------------------------------------------------- */
+
+static size_t asks_bytes(uint32_t capacity)
+{
+    return sizeof(nohi_asks) + capacity * sizeof(ask);
+}
+
+static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
+{
+    const noh_env *env = &w->system->env;
+    nohi_asks *old = extra->asks;
+    uint32_t capacity = old == NULL ? 4 : old->capacity * 2;
+    if (capacity > ASKS_MAX) {
+        return NOH_E_LIMIT;
+    }
+    nohi_asks *asks = nohi_alloc(env, asks_bytes(capacity));
+    if (asks == NULL) {
+        return NOH_E_NOMEM;
+    }
+    uint32_t kept = 0;
+    if (old != NULL) {
+        kept = old->capacity;
+        memcpy(asks, old, asks_bytes(kept));
+        nohi_free(env, old, asks_bytes(kept));
+    } else {
+        *asks = (nohi_asks){.serial = 0};
+    }
+    for (uint32_t i = kept; i < capacity; i++) {
+        asks->entries[i] = (ask){.next_free = i + 1 < capacity ? i + 2 : 0};
+    }
+    asks->capacity = capacity;
+    asks->free_first = kept + 1; /* it was 0 */
+    extra->asks = asks;
+    return NOH_OK;
+}
+
+noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_future *ret_future)
+{
+    nohi_extra *extra = nohi_actor_extra(w, a);
+    if (extra == NULL) {
+        return NOH_E_NOMEM;
+    }
+    if (extra->asks == NULL || extra->asks->free_first == 0) {
+        noh_err err = grow_asks(w, extra);
+        if (err != NOH_OK) {
+            return err;
+        }
+    }
+    nohi_asks *asks = extra->asks;
+    uint32_t number = asks->free_first - 1;
+    ask *entry = &asks->entries[number];
+    asks->free_first = entry->next_free;
+    asks->open++;
+    *entry = (ask){.state = ASK_OPEN, .serial = ++asks->serial};
+    *ret_number = number;
+    *ret_future = (noh_future){(uint64_t)entry->serial << 32 | (number + 1)};
+    return NOH_OK;
+}
+
+static void close_ask(nohi_asks *asks, uint32_t number)
+{
+    asks->entries[number].state = ASK_FREE;
+    asks->entries[number].next_free = asks->free_first;
+    asks->free_first = number + 1;
+    asks->open--;
+}
+
+void nohi_ask_abandon(nohi_actor *a, uint32_t number)
+{
+    close_ask(a->extra->asks, number);
+}
+
+/* The entry a future means, if it was not used up. */
+static ask *entry_of(nohi_actor *a, noh_future future, uint32_t *ret_number)
+{
+    nohi_asks *asks = a == NULL || a->extra == NULL ? NULL : a->extra->asks;
+    uint32_t number = (uint32_t)future.bits - 1;
+    if (asks == NULL || number >= asks->capacity) {
+        return NULL;
+    }
+    ask *entry = &asks->entries[number];
+    *ret_number = number;
+    bool usable = entry->serial == (uint32_t)(future.bits >> 32) &&
+                  (entry->state == ASK_OPEN || entry->state == ASK_KEPT);
+    return usable ? entry : NULL;
+}
+
+bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message,
+                      noh_future *ret_future)
+{
+    nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
+    uint32_t number = (*message)->number;
+    NOHI_ASSERT(RPL_1, asks != NULL && number < asks->capacity &&
+                           asks->entries[number].state != ASK_FREE);
+    ask *entry = &asks->entries[number];
+    *ret_future = (noh_future){(uint64_t)entry->serial << 32 | (number + 1)};
+    if (entry->state == ASK_GIVEN_UP) {
+        close_ask(asks, number); /* RPL-2 */
+        if (nohi_message_is_counted(*message)) {
+            nohi_dead_letter(w, w->self.ref, *message, NOH_DEAD_LATE);
+        } else {
+            nohi_message_free_block(&w->pool, *message);
+        }
+        *message = NULL;
+        return true;
+    }
+    if (a->behavior != NULL) {
+        close_ask(asks, number);
+        return true;
+    }
+    entry->state = ASK_KEPT;
+    entry->answer = *message;
+    bump_by(&w->answers_waiting, nohi_message_is_counted(*message) ? 1u : 0u);
+    return false;
+}
+
+uint32_t nohi_ask_done(nohi_worker *w, nohi_actor *a)
+{
+    nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
+    if (asks == NULL) {
+        return 0;
+    }
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < asks->capacity; i++) {
+        ask *entry = &asks->entries[i];
+        open += entry->state == ASK_OPEN || entry->state == ASK_KEPT;
+        if (entry->state != ASK_KEPT) {
+            continue;
+        }
+        if (nohi_message_is_counted(entry->answer)) {
+            bump_by(&w->answers_waiting, (uint32_t)-1);
+            nohi_dead_letter(w, w->self.ref, entry->answer, NOH_DEAD_LATE);
+        } else {
+            nohi_message_free_block(&w->pool, entry->answer);
+        }
+    }
+    nohi_free(&w->system->env, asks, asks_bytes(asks->capacity));
+    a->extra->asks = NULL;
+    return open;
+}
+
+/* ---- ask and await ------------------------------------------------------------------------ */
+
+/* Sends `m` as the request of an ask that was opened for it. */
+static noh_err send_request(noh_self *self, noh_ref to, const noh_type *type, const void *content,
+                            uint32_t number)
+{
+    nohi_worker *w = self->worker;
+    nohi_message *m;
+    noh_err err = nohi_message_new(&w->pool, type, content, NOHI_REQUEST, number, &m);
+    bump(&w->counts.sent);
+    if (err != NOH_OK) {
+        nohi_dead_note(w, self->ref, to, type, NULL, nohi_dead_reason_of(err));
+        return err;
+    }
+    m->from = self->ref;
+    err = nohi_send(w, to, m, false);
+    if (err != NOH_OK) {
+        nohi_dead_note(w, self->ref, to, type, content, nohi_dead_reason_of(err));
+        nohi_message_unmake(&w->pool, m);
+    }
+    return err;
+}
+
+noh_err noh_ask_value(noh_self *self, noh_ref to, const noh_type *type, const void *message,
+                      noh_future *ret_future)
+{
+    if (self == NULL || type == NULL || message == NULL || ret_future == NULL ||
+        self->actor == NULL) {
+        return NOH_E_INVAL;
+    }
+    uint32_t number;
+    noh_future future;
+    noh_err err = nohi_ask_open(self->worker, self->actor, &number, &future);
+    if (err != NOH_OK) {
+        return err;
+    }
+    err = send_request(self, to, type, message, number);
+    if (err != NOH_OK) {
+        nohi_ask_abandon(self->actor, number);
+        return err;
+    }
+    *ret_future = future;
+    return NOH_OK;
+}
+
+noh_err noh_future_cancel(noh_self *self, noh_future future)
+{
+    if (self == NULL) {
+        return NOH_E_INVAL;
+    }
+    uint32_t number;
+    ask *entry = entry_of(self->actor, future, &number);
+    if (entry == NULL) {
+        return NOH_E_SPENT;
+    }
+    if (entry->state == ASK_OPEN) {
+        entry->state = ASK_GIVEN_UP;
+        return NOH_OK;
+    }
+    nohi_message *answer = entry->answer;
+    close_ask(self->actor->extra->asks, number);
+    bump_by(&self->worker->answers_waiting, (uint32_t)-1);
+    nohi_dead_letter(self->worker, self->ref, answer, NOH_DEAD_LATE);
+    return NOH_OK;
+}
+
+noh_future noh_answered(const noh_self *self)
+{
+    return self == NULL ? (noh_future){0} : self->answered;
+}
+
+const char *noh_error_text(const noh_self *self)
+{
+    return self == NULL ? "" : self->error_text;
+}
+
+typedef struct waiting {
+    noh_future future;
+    ask *entry;
+} waiting;
+
+static bool has_answer(nohi_worker *w, void *ctx)
+{
+    uint32_t number;
+    waiting *wait = ctx;
+    wait->entry = entry_of(w->self.actor, wait->future, &number);
+    return wait->entry == NULL || wait->entry->state == ASK_KEPT;
+}
+
+/* The answer, once it is there; the caller owns it. */
+static noh_err await(noh_self *self, noh_future future, int64_t timeout_ns, nohi_message **ret)
+{
+    uint32_t number;
+    if (timeout_ns < 0) {
+        return NOH_E_INVAL;
+    }
+    if (self->in_handler || self->worker->kind == NOHI_WORKER) {
+        return NOH_E_CONTEXT;
+    }
+    if (entry_of(self->actor, future, &number) == NULL) {
+        return NOH_E_SPENT;
+    }
+    nohi_thread_finish(self);
+    waiting wait = {.future = future};
+    noh_err err = nohi_thread_wait(self->worker, timeout_ns, has_answer, &wait);
+    if (err != NOH_OK) {
+        wait.entry->state = ASK_GIVEN_UP; /* RPL-2 */
+        return err;
+    }
+    *ret = wait.entry->answer;
+    close_ask(self->actor->extra->asks, number);
+    return NOH_OK;
+}
+
+noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
+                        int64_t timeout_ns, void *ret_answer)
+{
+    if (self == NULL || type == NULL || ret_answer == NULL) {
+        return NOH_E_INVAL;
+    }
+    nohi_message *answer;
+    noh_err err = await(self, future, timeout_ns, &answer);
+    if (err != NOH_OK) {
+        return err;
+    }
+    nohi_worker *w = self->worker;
+    bump_by(&w->answers_waiting, (uint32_t)-1);
+    bump(&w->counts.handled);
+    self->kept = answer;
+    self->error_text[0] = 0;
+    if (answer->kind == NOHI_ERROR) {
+        const noh_failure *failure = nohi_message_body(answer);
+        snprintf(self->error_text, sizeof self->error_text, "%s", failure->text);
+        return (noh_err)failure->code;
+    }
+    if (!noh_type_equal(answer->type, type)) {
+        return NOH_E_WRONG_TYPE;
+    }
+    memcpy(ret_answer, nohi_message_body(answer), type->size);
+    return NOH_OK;
+}
+
+noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type, const void *message,
+                       void *ret_answer)
+{
+    if (self == NULL || type == NULL || type->answer == NULL || ret_answer == NULL) {
+        return NOH_E_INVAL;
+    }
+    if (self->in_handler || self->worker->kind == NOHI_WORKER) {
+        return NOH_E_CONTEXT;
+    }
+    noh_future future;
+    noh_err err = noh_ask_value(self, to, type, message, &future);
+    if (err != NOH_OK) {
+        return err;
+    }
+    return noh_await_value(self, future, type->answer, NOH_FOREVER, ret_answer);
+}
+
+noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *ret_exit)
+{
+    if (self == NULL || timeout_ns < 0) {
+        return NOH_E_INVAL;
+    }
+    nohi_worker *w = self->worker;
+    nohi_actor *target = nohi_actor_of(w->slots, actor);
+    if (self->in_handler || w->kind == NOHI_WORKER ||
+        (target != NULL && (load_relaxed(&target->gate.traits) & NOHI_TRAIT_THREAD))) {
+        return NOH_E_CONTEXT;
+    }
+    uint32_t number;
+    noh_future future;
+    noh_err err = nohi_ask_open(w, self->actor, &number, &future);
+    if (err != NOH_OK) {
+        return err;
+    }
+    nohi_message *watch = nohi_message_block(&w->pool, sizeof(noh_exit), NOHI_WATCH, number);
+    if (watch == NULL) {
+        nohi_ask_abandon(self->actor, number);
+        return NOH_E_NOMEM;
+    }
+    watch->type = NULL;
+    watch->from = self->ref;
+    noh_exit exit = {.kind = NOH_EXIT_UNKNOWN};
+    if (nohi_send(w, actor, watch, true) == NOH_OK) {
+        nohi_message *answer;
+        err = await(self, future, timeout_ns, &answer);
+        if (err != NOH_OK) {
+            return err;
+        }
+        if (answer->kind == NOHI_ERROR) { /* the target had no memory to note us */
+            err = (noh_err)((const noh_failure *)nohi_message_body(answer))->code;
+            bump_by(&w->answers_waiting, (uint32_t)-1);
+            bump(&w->counts.handled);
+        } else {
+            memcpy(&exit, nohi_message_body(answer), sizeof exit);
+        }
+        nohi_message_free_block(&w->pool, answer);
+    } else {
+        nohi_message_free_block(&w->pool, watch);
+        nohi_ask_abandon(self->actor, number);
+    }
+    if (err == NOH_OK && ret_exit != NULL) {
+        *ret_exit = exit;
+    }
+    return err;
+}
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_err code, const char *text)
+{
+    nohi_message *error = nohi_message_to_error(&w->pool, request, code, text); /* RPL-3 */
+    noh_ref to = error->from;
+    error->from = w->self.ref;
+    (void)nohi_send_or_bury(w, to, error, true);
+}
+
+/* Answers `request`, which stays the caller's. */
+static noh_err answer(noh_self *self, const nohi_message *request, const noh_type *type,
+                      const void *content)
+{
+    const noh_type *declared = request->type->answer;
+    if (declared != NULL && type != &noh_type_noh_failure && !noh_type_equal(declared, type)) {
+        return NOH_E_WRONG_TYPE;
+    }
+    nohi_worker *w = self->worker;
+    nohi_message *m;
+    nohi_message_kind kind = type == &noh_type_noh_failure ? NOHI_ERROR : NOHI_ANSWER;
+    noh_err err = nohi_message_new(&w->pool, type, content, kind, request->number, &m);
+    if (err != NOH_OK) {
+        return err;
+    }
+    m->from = self->ref;
+    (void)nohi_send_or_bury(w, request->from, m, true);
+    return NOH_OK;
+}
+
+static noh_err can_answer(const noh_self *self)
+{
+    if (self == NULL) {
+        return NOH_E_INVAL;
+    }
+    if (self->message != NULL && self->message->kind != NOHI_REQUEST) {
+        return NOH_E_NOBODY;
+    }
+    if (self->answer_state == NOHI_ANSWERED) {
+        return NOH_E_ANSWERED;
+    }
+    return self->message == NULL ? NOH_E_NOBODY : NOH_OK;
+}
+
+noh_err noh_reply_value(noh_self *self, const noh_type *type, const void *content)
+{
+    noh_err err = can_answer(self);
+    if (err != NOH_OK) {
+        return err;
+    }
+    if (type == NULL || content == NULL) {
+        return NOH_E_INVAL;
+    }
+    err = answer(self, self->message, type, content);
+    if (err == NOH_OK) {
+        self->answer_state = NOHI_ANSWERED;
+    }
+    return err;
+}
+
+noh_err noh_reply_error(noh_self *self, noh_err code, const char *text)
+{
+    if (code == NOH_OK) {
+        return NOH_E_INVAL;
+    }
+    char words[256];
+    snprintf(words, sizeof words, "%s", text == NULL ? "" : text);
+    return noh_reply_value(self, &noh_type_noh_failure, &(noh_failure){code, words});
+}
+
+/* ---- promises ----------------------------------------------------------------------------- */
+
+static size_t promises_bytes(uint32_t capacity)
+{
+    return sizeof(nohi_promises) + capacity * sizeof(promise);
+}
+
+/* A free entry, in a table that grows. NULL: no memory. */
+static promise *free_promise(nohi_worker *w, nohi_actor *a)
+{
+    nohi_extra *extra = nohi_actor_extra(w, a);
+    if (extra == NULL) {
+        return NULL;
+    }
+    nohi_promises *old = extra->promises;
+    uint32_t kept = old == NULL ? 0 : old->capacity;
+    for (uint32_t i = 0; i < kept; i++) {
+        if (old->entries[i].request == NULL) {
+            return &old->entries[i];
+        }
+    }
+    uint32_t capacity = kept == 0 ? 4 : kept * 2;
+    nohi_promises *table = nohi_alloc(&w->system->env, promises_bytes(capacity));
+    if (table == NULL) {
+        return NULL;
+    }
+    memset(table, 0, promises_bytes(capacity));
+    if (old != NULL) {
+        memcpy(table, old, promises_bytes(kept));
+        nohi_free(&w->system->env, old, promises_bytes(kept));
+    }
+    table->capacity = capacity;
+    extra->promises = table;
+    return &table->entries[kept];
+}
+
+noh_err noh_promise_take(noh_self *self, noh_promise *ret_promise)
+{
+    noh_err err = ret_promise == NULL ? NOH_E_INVAL : can_answer(self);
+    if (err != NOH_OK) {
+        return err;
+    }
+    promise *entry = free_promise(self->worker, self->actor);
+    if (entry == NULL) {
+        return NOH_E_NOMEM;
+    }
+    nohi_promises *table = self->actor->extra->promises;
+    *entry = (promise){.request = self->message, .serial = ++table->serial};
+    self->answer_state = NOHI_ANSWERED;
+    self->promised = true;
+    *ret_promise = (noh_promise){(uint64_t)entry->serial << 32 |
+                                 ((uint64_t)(entry - table->entries) + 1)};
+    return NOH_OK;
+}
+
+static promise *promise_of(noh_self *self, noh_promise value)
+{
+    nohi_extra *extra = self->actor == NULL ? NULL : self->actor->extra;
+    uint32_t number = (uint32_t)value.bits - 1;
+    if (extra == NULL || extra->promises == NULL || number >= extra->promises->capacity) {
+        return NULL;
+    }
+    promise *entry = &extra->promises->entries[number];
+    bool open = entry->request != NULL && entry->serial == (uint32_t)(value.bits >> 32);
+    return open ? entry : NULL;
+}
+
+noh_err noh_promise_keep_value(noh_self *self, noh_promise value, const noh_type *type,
+                               const void *content)
+{
+    if (self == NULL || type == NULL || content == NULL) {
+        return NOH_E_INVAL;
+    }
+    promise *entry = promise_of(self, value);
+    if (entry == NULL) {
+        return NOH_E_ANSWERED;
+    }
+    noh_err err = answer(self, entry->request, type, content);
+    if (err != NOH_OK) {
+        return err;
+    }
+    if (entry->request == self->message) {
+        self->promised = false; /* kept in the turn that took it: the turn frees the message */
+    } else {
+        nohi_message_free(&self->worker->pool, entry->request);
+    }
+    entry->request = NULL;
+    return NOH_OK;
+}
+
+noh_err noh_promise_fail(noh_self *self, noh_promise value, noh_err code, const char *text)
+{
+    if (code == NOH_OK) {
+        return NOH_E_INVAL;
+    }
+    char words[256];
+    snprintf(words, sizeof words, "%s", text == NULL ? "" : text);
+    return noh_promise_keep_value(self, value, &noh_type_noh_failure,
+                                  &(noh_failure){code, words});
+}
+
+void nohi_promise_done(nohi_worker *w, nohi_actor *a)
+{
+    nohi_promises *table = a->extra->promises;
+    if (table == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < table->capacity; i++) {
+        if (table->entries[i].request != NULL) {
+            nohi_reply_error(w, table->entries[i].request, NOH_E_STOPPED, NULL);
+        }
+    }
+    nohi_free(&w->system->env, table, promises_bytes(table->capacity));
+    a->extra->promises = NULL;
+}

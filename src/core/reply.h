@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+#ifndef NOHI_REPLY_H
+#define NOHI_REPLY_H
+
+#include "worker.h"
+
+/* Opens an ask of `a`; its number goes into the request. Errors: NOMEM, LIMIT. */
+noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_future *ret_future);
+/* Closes an ask whose request was never sent. */
+void nohi_ask_abandon(nohi_actor *a, uint32_t number);
+
+/* An answer has arrived at `a`. For a plain thread it is kept until awaited: false. For an actor:
+ * true, and `*ret_future` says which ask it answers, for the handler; or it was late, is buried, and
+ * `*message` is NULL. */
+bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message,
+                      noh_future *ret_future);
+
+/* Answers `request` with an error. Takes it over; never fails. */
+void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_err code, const char *text);
+
+/* At the end of an actor: unanswered promises, kept answers. How many asks are open? */
+uint32_t nohi_ask_done(nohi_worker *w, nohi_actor *a);
+void nohi_promise_done(nohi_worker *w, nohi_actor *a);
+
+/* ANSWER, ERROR and EXITED come back with the number of an ask. */
+NOHI_INLINE bool nohi_message_is_answer(const nohi_message *message)
+{
+    return message->kind == NOHI_ANSWER || message->kind == NOHI_ERROR ||
+           message->kind == NOHI_EXITED;
+}
+
+#endif

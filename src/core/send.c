@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Send: from a call to a mailbox.
+ *
+ * Purpose     Resolve the ref, admit or refuse, put the letter where its receiver will find it, and
+ *             make sure that the receiver's home looks.
+ * Owner       The sending thread. An actor at home here is ours to touch; one elsewhere is not.
+ * Invariants  SND-1  letters of one sender reach one receiver in order, wherever both move: what is
+ *                    behind a letter in the inbox goes through the inbox too.
+ *             SND-2  delivery is causal: a letter is visible to its receiver before any letter sent
+ *                    later is visible to anybody. So at most one chain is open, and it is pushed
+ *                    before a letter to somebody else leaves this worker, and at the end of the
+ *                    handler.
+ *             SND-3  a bound given at spawn is counted letter by letter; the common one chain by
+ *                    chain.
+ * Why not     one chain for each of several targets: 2 to 3 times cheaper for fan-out across
+ *             workers, but it breaks SND-2. */
+#include "send.h"
+
+#include "deadletter.h"
+#include "reply.h"
+#include "system.h"
+#include "timer.h"
+
+static noh_err tell_any(noh_self *self, noh_ref to, const noh_type *type, const void *message);
+static noh_err send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force);
+static noh_err send_away(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force);
+static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force);
+static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation);
+static NOHI_COLD noh_err refused(noh_self *self, noh_ref to, const noh_type *type, noh_err err);
+
+/* The straight way first: a small plain message to an actor at home here that nobody else writes to.
+ * It looks before it does anything, and calls nothing. */
+noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const void *message)
+{
+    if (NOHI_UNLIKELY(self == NULL || type == NULL || message == NULL)) {
+        return NOH_E_INVAL;
+    }
+    nohi_worker *w = self->worker;
+    uint32_t index = nohi_ref_index(to);
+    if (NOHI_UNLIKELY(index >= w->slots_limit)) {
+        return tell_any(self, to, type, message);
+    }
+    nohi_actor *a = nohi_worker_slot(w, index);
+    uint32_t generation = nohi_gate_generation(&a->gate);
+    if (NOHI_UNLIKELY(to.bits >> NOHI_INDEX_BITS != generation ||
+                      nohi_gate_home(&a->gate) != w->id || w->chain_to == a ||
+                      !nohi_inbox_is_empty(&a->gate.inbox) ||
+                      load_relaxed(&a->len) >= load_relaxed(&a->mailbox_max) ||
+                      !nohi_message_is_small(type) || !nohi_pool_has(&w->pool, 0))) {
+        return tell_any(self, to, type, message);
+    }
+    nohi_message *m = nohi_message_small(&w->pool, type, message, NOHI_TELL, 0);
+    m->from = self->ref;
+    m->generation = generation;
+    bump(&w->counts.sent);
+    nohi_actor_append(a, &m->letter);
+    nohi_worker_queue_at(w, a, index);
+    return NOH_OK;
+}
+
+static noh_err tell_any(noh_self *self, noh_ref to, const noh_type *type, const void *message)
+{
+    nohi_worker *w = self->worker;
+    nohi_message *m;
+    noh_err err = nohi_message_new(&w->pool, type, message, NOHI_TELL, 0, &m);
+    if (err != NOH_OK) {
+        return refused(self, to, type, err);
+    }
+    m->from = self->ref;
+    bump(&w->counts.sent);
+    err = nohi_send(w, to, m, false);
+    if (err != NOH_OK) {
+        nohi_dead_note(w, self->ref, to, type, message, nohi_dead_reason_of(err));
+        nohi_message_unmake(&w->pool, m);
+    }
+    return err;
+}
+
+noh_err nohi_send(nohi_worker *w, noh_ref to, nohi_message *message, bool force)
+{
+    uint32_t index = nohi_ref_index(to);
+    if (NOHI_UNLIKELY(!nohi_worker_has_slot(w, index))) {
+        return NOH_E_GONE;
+    }
+    nohi_actor *a = nohi_worker_slot(w, index);
+    uint32_t generation = nohi_gate_generation(&a->gate);
+    if (NOHI_UNLIKELY(to.bits >> NOHI_INDEX_BITS != generation)) { /* and the node is 0 */
+        return NOH_E_GONE;
+    }
+    message->generation = generation;
+    if (NOHI_LIKELY(nohi_gate_home(&a->gate) == w->id) || adopt(w, a, generation)) {
+        return send_local(w, a, message, force);
+    }
+    return send_away(w, a, message, force);
+}
+
+noh_err nohi_send_or_bury(nohi_worker *w, noh_ref to, nohi_message *message, bool force)
+{
+    bool counted = nohi_message_is_counted(message);
+    if (counted) {
+        bump(&w->counts.sent);
+    }
+    noh_err err = nohi_send(w, to, message, force);
+    if (err != NOH_OK) {
+        bool answer = message->kind == NOHI_ANSWER || message->kind == NOHI_ERROR;
+        nohi_dead_letter(w, to, message, answer ? NOH_DEAD_LATE : nohi_dead_reason_of(err));
+    }
+    return err;
+}
+
+/* The actor lives here. */
+static noh_err send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force)
+{
+    if (w->chain_to == a) {
+        nohi_send_flush(w); /* SND-1: it moved here since the chain was opened */
+    }
+    if (force && a->behavior == NULL && nohi_message_is_answer(message)) {
+        noh_future future; /* a plain thread answers itself */
+        (void)nohi_ask_arrived(w, a, &message, &future);
+        return NOH_OK;
+    }
+    uint32_t waiting = load_relaxed(&a->len) + load_relaxed(&a->gate.inbox_len); /* counter */
+    if (waiting >= load_relaxed(&a->mailbox_max) && !force) {
+        return NOH_E_FULL;
+    }
+    if (!nohi_inbox_is_empty(&a->gate.inbox)) {
+        /* SND-1. Whoever pushed before has announced it. */
+        add_relaxed(&a->gate.inbox_len, 1);
+        if (nohi_inbox_push(&a->gate.inbox, &message->letter, &message->letter)) {
+            nohi_worker_announce(w, a);
+        }
+        return NOH_OK;
+    }
+    nohi_actor_append(a, &message->letter);
+    nohi_worker_queue(w, a);
+    return NOH_OK;
+}
+
+static noh_err send_away(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force)
+{
+    if (NOHI_LIKELY(!w->policy.sampling)) {
+        return send_remote(w, a, message, force);
+    }
+    w->policy.remote_sends++;
+    w->policy.remote_home = nohi_gate_home(&a->gate);
+    int64_t began_ns = nohi_now(w->system);
+    noh_err err = send_remote(w, a, message, force);
+    w->policy.remote_ns += nohi_now(w->system) - began_ns;
+    return err;
+}
+
+/* The actor lives elsewhere: through its inbox. */
+static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force)
+{
+    nohi_gate *gate = &a->gate;
+    if (w->chain_to != a) {
+        nohi_send_flush(w); /* SND-2 */
+    }
+    if (load_relaxed(&gate->traits) & NOHI_TRAIT_BOUNDED) {
+        uint32_t waiting = add_relaxed(&gate->inbox_len, 1) + load_relaxed(&gate->local_len);
+        if (waiting >= load_relaxed(&a->mailbox_max) && !force) {
+            sub_relaxed(&gate->inbox_len, 1); /* SND-3 */
+            return NOH_E_FULL;
+        }
+        if (nohi_inbox_push(&gate->inbox, &message->letter, &message->letter)) {
+            nohi_worker_announce(w, a);
+        }
+        return NOH_OK;
+    }
+    if (w->chain_to == NULL) {
+        uint32_t waiting = load_relaxed(&gate->inbox_len) + load_relaxed(&gate->local_len);
+        if (waiting >= w->system->options.mailbox_max && !force) {
+            return NOH_E_FULL;
+        }
+        w->chain_to = a;
+        w->chain_newest = NULL;
+        w->chain_oldest = &message->letter;
+        w->chain_count = 0;
+    }
+    message->letter.next = w->chain_newest;
+    w->chain_newest = &message->letter;
+    if (++w->chain_count >= NOHI_CHAIN_MAX || !w->self.in_handler) {
+        nohi_send_flush(w);
+    }
+    return NOH_OK;
+}
+
+void nohi_send_flush(nohi_worker *w)
+{
+    nohi_actor *a = w->chain_to;
+    if (a == NULL) {
+        return;
+    }
+    w->chain_to = NULL;
+    add_relaxed(&a->gate.inbox_len, w->chain_count); /* before the push: never below zero */
+    if (nohi_inbox_push(&a->gate.inbox, w->chain_newest, w->chain_oldest)) {
+        nohi_worker_announce(w, a);
+    }
+}
+
+/* Takes over an actor of a worker that sleeps: two locked operations instead of a wake-up. */
+static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation)
+{
+    unsigned id = nohi_gate_home(&a->gate);
+    if (id == NOHI_DEPOT) {
+        return false; /* it has died since */
+    }
+    nohi_worker *home = nohi_system_home(w->system, id);
+    if (!nohi_park_is_asleep(&home->park) || !nohi_policy_may_adopt(w, home) ||
+        w->chain_to == a || /* SND-1 */
+        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED) || !nohi_park_lock(&home->park)) {
+        return false;
+    }
+    /* PRK-2: until unlock the sleeper's actors are ours. */
+    bool ours = nohi_gate_home(&a->gate) == home->id &&
+                nohi_gate_generation(&a->gate) == generation &&
+                load_relaxed(&a->life) == NOHI_LIVE &&
+                (a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) == 0;
+    if (ours) {
+        nohi_gate_move(&a->gate, w->id);
+    }
+    if (nohi_park_unlock(&home->park)) {
+        nohi_park_wake(&home->park, &w->system->env);
+    }
+    return ours;
+}
+
+/* A message that was never made: its content may be what is wrong with it. */
+static noh_err refused(noh_self *self, noh_ref to, const noh_type *type, noh_err err)
+{
+    nohi_worker *w = self->worker;
+    bump(&w->counts.sent);
+    nohi_dead_note(w, self->ref, to, type, NULL, nohi_dead_reason_of(err));
+    return err;
+}
+
+noh_err noh_forward(noh_self *self, noh_ref to)
+{
+    if (self == NULL) {
+        return NOH_E_INVAL;
+    }
+    nohi_message *message = self->message;
+    if (message == NULL) {
+        return NOH_E_CONTEXT;
+    }
+    if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_ANSWERED) {
+        return NOH_E_ANSWERED;
+    }
+    if (message->kind == NOHI_TICK) {
+        nohi_timer_tick_done(self->system, message->number);
+    }
+    if (message->kind != NOHI_REQUEST) {
+        message->kind = NOHI_TELL;
+    }
+    self->message = NULL;
+    self->answer_state = NOHI_ANSWERED;
+    return nohi_send_or_bury(self->worker, to, message, false);
+}
+
+noh_ref noh_sender(const noh_self *self)
+{
+    return self == NULL || self->message == NULL ? NOH_NO_REF : self->message->from;
+}
+
+noh_ref noh_self_ref(const noh_self *self)
+{
+    return self == NULL ? NOH_NO_REF : self->ref;
+}
+
+noh_system *noh_self_system(const noh_self *self)
+{
+    return self == NULL ? NULL : self->system;
+}

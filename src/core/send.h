@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+#ifndef NOHI_SEND_H
+#define NOHI_SEND_H
+
+#include "worker.h"
+
+/* Puts `message` on its way; `force` ignores the bound (answers and notices are never refused).
+ * On an error the caller still owns it. Counts nothing. Errors: GONE, FULL. */
+noh_err nohi_send(nohi_worker *w, noh_ref to, nohi_message *message, bool force);
+
+/* Counts it as sent and sends it; on an error it becomes a dead letter. Takes it over. */
+noh_err nohi_send_or_bury(nohi_worker *w, noh_ref to, nohi_message *message, bool force);
+
+/* Pushes the letters held back for one actor elsewhere. */
+void nohi_send_flush(nohi_worker *w);
+
+#endif

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* System: one running instance, from its first thread to its last.
+ *
+ * Purpose     Owns everything. Starting it, stopping it within a bound, and counting what is in it.
+ * Owner       Under the locks named in system.h; the rest is constant after noh_system_new.
+ * Invariants  STP-1  every actor is asked to stop, also one spawned while the stop begins: a worker
+ *                    that has seen the stop spawns no more, and the actors are asked again after all
+ *                    have seen it; other threads look again after they spawned.
+ *             STP-2  memory goes when the last user has left: the owner, or a worker whose handler
+ *                    held up the stop.
+ * Ordering    stopping: store seq_cst; walk    <->  spawn; add seq_cst; load seq_cst  STP-1
+ *             users: counted.h                                                       STP-2 */
+#include "system.h"
+
+#include "receive.h"
+#include "send.h"
+#include "timer.h"
+
+enum {
+    ACTORS_MAX_DEFAULT = 16777216,
+    MAILBOX_MAX_DEFAULT = 1048576,
+    GRACE_NS = 100000000, /* for the message in hand, after NOH_STOP_NOW */
+    RETRY_NS = 1000000,
+};
+
+static noh_err start(nohi_system *system);
+static noh_err start_workers(nohi_system *system);
+static void close_all(nohi_system *system);
+static void destroy(nohi_system *system);
+static void self_destructor(void *worker);
+
+const char *noh_version(void)
+{
+    return "0.1.0";
+}
+
+/* ---- start -------------------------------------------------------------------------------- */
+
+noh_err noh_system_new(const noh_options *options, noh_system **ret_system)
+{
+    noh_options o = options == NULL ? (noh_options){.size = 0} : *options;
+    if (ret_system == NULL || o.workers > NOHI_WORKERS_MAX || o.stop_timeout_ns < 0 ||
+        (o.size != 0 && o.size < sizeof o) || (o.env != NULL && o.env->size < sizeof *o.env)) {
+        return NOH_E_INVAL;
+    }
+    noh_env env = o.env == NULL ? noh_env_default() : *o.env;
+    nohi_system *system = nohi_alloc(&env, sizeof *system);
+    if (system == NULL) {
+        return NOH_E_NOMEM;
+    }
+    memset(system, 0, sizeof *system);
+    system->env = env;
+    system->options = o;
+    system->options.env = &system->env;
+    if (o.actors_max == 0) {
+        system->options.actors_max = ACTORS_MAX_DEFAULT;
+    }
+    if (o.mailbox_max == 0) {
+        system->options.mailbox_max = MAILBOX_MAX_DEFAULT;
+    }
+    if (o.stop_timeout_ns == 0) {
+        system->options.stop_timeout_ns = 5 * NOH_SECOND;
+    }
+    unsigned processors = env.cpu_count(env.world);
+    system->spins = processors > 1;
+    system->worker_count = o.workers != 0            ? o.workers
+                           : processors > NOHI_WORKERS_MAX ? NOHI_WORKERS_MAX
+                                                           : processors;
+    noh_err err = start(system);
+    if (err != NOH_OK) {
+        return err;
+    }
+    *ret_system = system;
+    return NOH_OK;
+}
+
+static noh_err start(nohi_system *system)
+{
+    pthread_mutex_init(&system->stop_lock, NULL);
+    pthread_mutex_init(&system->lock, NULL);
+    pthread_mutex_init(&system->names_lock, NULL);
+    pthread_mutex_init(&system->dead_lock, NULL);
+    nohi_pool_init(&system->pool, &system->env);
+    nohi_map_init(&system->names, &system->env);
+    nohi_map_init(&system->by_ref, &system->env);
+    nohi_counted_init(&system->users, 1);
+    noh_err err = nohi_slots_init(&system->slots, &system->env, system->options.actors_max);
+    if (err == NOH_OK && pthread_key_create(&system->self_key, self_destructor) != 0) {
+        err = NOH_E_LIMIT;
+    }
+    system->has_self_key = err == NOH_OK;
+    if (err == NOH_OK) {
+        err = start_workers(system);
+    }
+    if (err != NOH_OK) {
+        close_all(system);
+        nohi_system_release(system);
+    }
+    return err;
+}
+
+/* All homes exist before the first thread runs. */
+static noh_err start_workers(nohi_system *system)
+{
+    for (unsigned i = 0; i < system->worker_count; i++) {
+        if (nohi_system_add_home(system, NOHI_WORKER) == NULL) {
+            return NOH_E_NOMEM;
+        }
+    }
+    system->root = nohi_system_add_home(system, NOHI_THREAD);
+    if (system->root == NULL) {
+        return NOH_E_NOMEM;
+    }
+    for (unsigned i = 0; i < system->worker_count; i++) {
+        nohi_worker *w = nohi_system_home(system, i);
+        char name[16];
+        snprintf(name, sizeof name, "noh-%u", i);
+        nohi_counted_hold(&system->users);
+        noh_err err = system->env.thread_start(system->env.world, nohi_worker_main, w, name,
+                                               &w->thread);
+        if (err != NOH_OK) {
+            (void)nohi_counted_release(&system->users);
+            w->thread = NULL;
+            return err;
+        }
+    }
+    return NOH_OK;
+}
+
+nohi_worker *nohi_system_add_home(nohi_system *system, nohi_worker_kind kind)
+{
+    pthread_mutex_lock(&system->lock);
+    nohi_worker *w = NULL;
+    uint32_t count = load_relaxed(&system->home_count); /* private: under the lock */
+    for (uint32_t id = system->worker_count + 1; id < count && w == NULL; id++) {
+        nohi_worker *left = nohi_system_home(system, id);
+        w = left->in_use ? NULL : left;
+    }
+    if (w == NULL && count < NOHI_HOMES_MAX) {
+        char *memory = nohi_alloc(&system->env, sizeof *w + NOHI_CACHELINE);
+        if (memory != NULL) {
+            w = (nohi_worker *)(void *)(memory + NOHI_CACHELINE -
+                                        ((uintptr_t)memory % NOHI_CACHELINE));
+            memset(w, 0, sizeof *w);
+            w->memory = memory;
+            nohi_worker_init(w, system, count, kind);
+            store_release(&system->homes[count], w);
+            store_release(&system->home_count, count + 1);
+        }
+    }
+    if (w != NULL) {
+        w->kind = kind;
+        w->in_use = true;
+    }
+    pthread_mutex_unlock(&system->lock);
+    return w;
+}
+
+static void self_destructor(void *worker)
+{
+    nohi_worker *w = worker;
+    if (w->kind == NOHI_HOST) {
+        noh_host_free(&w->self);
+    } else {
+        (void)nohi_thread_leave(w);
+    }
+}
+
+/* ---- stop --------------------------------------------------------------------------------- */
+
+void nohi_system_note_rest(nohi_system *system)
+{
+    add_relaxed(&system->stop_word, 1);
+    system->env.park_wake(system->env.world, (uint32_t *)(void *)&system->stop_word);
+}
+
+void nohi_system_note_stopping(nohi_system *system)
+{
+    add_seq_cst(&system->stop_seen, 1); /* STP-1 */
+    nohi_system_note_rest(system);
+}
+
+bool nohi_system_stop_overtook(nohi_system *system)
+{
+    add_seq_cst(&system->stop_word, 0); /* STP-1: after the spawn's stores, before the look */
+    return nohi_is_stopping(system);
+}
+
+static uint64_t alive(nohi_system *system)
+{
+    uint64_t spawned = 0;
+    uint64_t ended = 0;
+    uint32_t homes = load_acquire(&system->home_count);
+    for (uint32_t id = 0; id < homes; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        ended += load_relaxed(&w->counts.ended); /* counter */
+        spawned += load_relaxed(&w->counts.spawned);
+    }
+    return spawned - ended;
+}
+
+/* Asks all that were not asked yet. False: there was no memory for some. */
+static bool ask_all(nohi_system *system, noh_stop_kind kind)
+{
+    bool all = true;
+    uint32_t limit = load_acquire(&system->slots.limit);
+    for (uint32_t index = 1; index < limit; index++) {
+        nohi_actor *a = nohi_slots_at(&system->slots, index);
+        if (load_relaxed(&a->life) != NOHI_LIVE || /* counter: asked again when all have seen it */
+            (load_relaxed(&a->gate.traits) & NOHI_TRAIT_THREAD)) {
+            continue;
+        }
+        uint32_t generation = nohi_gate_generation(&a->gate);
+        if (nohi_gate_stop_kind(&a->gate, generation) >= (int)kind) {
+            continue;
+        }
+        noh_ref ref = {(uint64_t)generation << NOHI_INDEX_BITS | index};
+        if (noh_stop(&system->root->self, ref, kind) == NOH_E_NOMEM) {
+            all = false;
+        } else {
+            (void)nohi_gate_ask_stop(&a->gate, generation, (unsigned)kind);
+        }
+    }
+    return all;
+}
+
+/* Called with stop_lock held. */
+static void tell_workers(nohi_system *system)
+{
+    for (unsigned id = 0; id < system->worker_count; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        if (!w->stopping_sent) {
+            w->stopping_sent = true;
+            w->stopping = (nohi_message){.kind = NOHI_STOPPING};
+            (void)nohi_inbox_push(&w->commands, &w->stopping.letter, &w->stopping.letter);
+            nohi_worker_notify(system->root, w);
+        }
+    }
+}
+
+/* Waits until all actors have ended, or the time has come. */
+static bool wait_for_end(nohi_system *system, nohi_worker *host, noh_stop_kind kind,
+                         int64_t deadline_ns)
+{
+    const noh_env *env = &system->env;
+    bool asked_last = false;
+    bool complete = ask_all(system, kind);
+    for (;;) {
+        uint32_t word = load_seq_cst(&system->stop_word);
+        bool seen = load_seq_cst(&system->stop_seen) == system->worker_count; /* STP-1 */
+        if ((seen && !asked_last) || !complete) {
+            complete = ask_all(system, kind);
+            asked_last = seen;
+        }
+        if (host != NULL) {
+            nohi_thread_work(host);
+        }
+        if (seen && alive(system) == 0) {
+            return true;
+        }
+        int64_t left_ns = deadline_ns - nohi_now(system);
+        if (left_ns <= 0) {
+            return false;
+        }
+        bool poll = !complete || host != NULL; /* memory may come back; the loop has work */
+        env->park_wait(env->world, (uint32_t *)(void *)&system->stop_word, word,
+                       poll && left_ns > RETRY_NS ? RETRY_NS : left_ns);
+    }
+}
+
+static void name_holders(nohi_system *system, int64_t since_ns)
+{
+    uint64_t left = alive(system);
+    for (unsigned id = 0; id < system->worker_count; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        uint32_t index = load_relaxed(&w->running); /* counter */
+        if (index == 0) {
+            continue;
+        }
+        nohi_actor *a = nohi_slots_at(&system->slots, index);
+        const noh_type *type = load_relaxed(&w->running_type);
+        nohi_log(system, NOH_LOG_ERROR, nohi_actor_ref(&system->slots, a), a->behavior,
+                 "holds up the stop: in the handler of %s for at least %lld ms",
+                 type == NULL ? "a notice" : type->name,
+                 (long long)((nohi_now(system) - since_ns) / NOH_MS));
+    }
+    nohi_log(system, NOH_LOG_ERROR, NOH_NO_REF, NULL, "%llu actors have not ended",
+             (unsigned long long)left);
+}
+
+/* May this thread wait for the actors? Its own self, if it has one, in *ret_own. */
+static bool may_wait(nohi_system *system, nohi_worker **ret_own)
+{
+    *ret_own = pthread_getspecific(system->self_key);
+    return *ret_own == NULL || ((*ret_own)->kind != NOHI_WORKER && !(*ret_own)->self.in_handler);
+}
+
+noh_err noh_system_stop(noh_system *system, int64_t timeout_ns)
+{
+    nohi_worker *own;
+    if (system == NULL || timeout_ns < 0) {
+        return NOH_E_INVAL;
+    }
+    if (!may_wait(system, &own)) {
+        return NOH_E_CONTEXT;
+    }
+    nohi_worker *host = own != NULL && own->kind == NOHI_HOST ? own : NULL;
+    pthread_mutex_lock(&system->stop_lock);
+    int64_t now_ns = nohi_now(system);
+    int64_t deadline_ns = timeout_ns > NOH_FOREVER - now_ns ? NOH_FOREVER : now_ns + timeout_ns;
+    store_seq_cst(&system->stopping, 1); /* STP-1 */
+    tell_workers(system);
+    bool ended = wait_for_end(system, host, NOH_STOP_DRAIN, deadline_ns) ||
+                 wait_for_end(system, host, NOH_STOP_NOW, nohi_now(system) + GRACE_NS);
+    if (!ended) {
+        name_holders(system, now_ns);
+    }
+    pthread_mutex_unlock(&system->stop_lock);
+    return ended ? NOH_OK : NOH_E_HELD_UP;
+}
+
+/* ---- free --------------------------------------------------------------------------------- */
+
+noh_err noh_system_free(noh_system *system)
+{
+    nohi_worker *own;
+    if (system == NULL) {
+        return NOH_OK;
+    }
+    if (!may_wait(system, &own)) {
+        return NOH_E_CONTEXT;
+    }
+    noh_err err = noh_system_stop(system, system->options.stop_timeout_ns);
+    close_all(system);
+    for (unsigned id = 0; id < system->worker_count; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        if (err == NOH_OK) {
+            system->env.thread_join(system->env.world, w->thread);
+        } else {
+            system->env.thread_detach(system->env.world, w->thread);
+        }
+        w->thread = NULL;
+    }
+    nohi_system_release(system);
+    return err;
+}
+
+/* Workers leave when their turn ends; the selfs of threads are dead. */
+static void close_all(nohi_system *system)
+{
+    store_seq_cst(&system->stopping, 1);
+    store_seq_cst(&system->closing, 1);
+    uint32_t homes = load_acquire(&system->home_count);
+    for (uint32_t id = 0; id < homes && id < system->worker_count; id++) {
+        nohi_worker_notify(nohi_system_home(system, id), nohi_system_home(system, id));
+    }
+    if (system->has_self_key) {
+        pthread_key_delete(system->self_key);
+        system->has_self_key = false;
+    }
+}
+
+void nohi_system_release(nohi_system *system)
+{
+    if (nohi_counted_release(&system->users)) { /* STP-2 */
+        destroy(system);
+    }
+}
+
+/* Alone now: ends what is left, so that nothing a message owns is forgotten. */
+static void bury_the_rest(nohi_system *system)
+{
+    uint32_t homes = load_acquire(&system->home_count);
+    for (uint32_t id = system->worker_count + 1; id < homes; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        if (w->in_use && w->self.actor != NULL) {
+            (void)nohi_thread_leave(w);
+        }
+    }
+    uint32_t limit = load_acquire(&system->slots.limit);
+    for (uint32_t index = 1; index < limit; index++) {
+        nohi_actor *a = nohi_slots_at(&system->slots, index);
+        nohi_worker *w = nohi_system_home(system, 0);
+        w->self.ref = nohi_actor_ref(&system->slots, a);
+        nohi_gate_move(&a->gate, 0);
+        a->flags |= NOHI_SIGNALED; /* nobody else looks at inboxes any more */
+        if (load_relaxed(&a->life) == NOHI_LIVE) {
+            w->ending_named = nohi_gate_close(&a->gate);
+            nohi_actor_end_rest(w, a, &(noh_exit){.kind = NOH_EXIT_KILLED});
+        } else if (load_relaxed(&a->len) > 0 || !nohi_inbox_is_empty(&a->gate.inbox)) {
+            a->extra = NULL;
+            a->behavior = NULL;
+            nohi_actor_clear(w, a, &(noh_exit){.kind = NOH_EXIT_UNKNOWN});
+        }
+    }
+}
+
+static void destroy(nohi_system *system)
+{
+    uint32_t homes = load_acquire(&system->home_count);
+    if (homes > 0) {
+        bury_the_rest(system);
+    }
+    nohi_timer_free_all(system);
+    nohi_map_done(&system->names);
+    nohi_map_done(&system->by_ref);
+    for (uint32_t id = 0; id < homes; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        nohi_worker_done(w);
+        nohi_free(&system->env, w->memory, sizeof *w + NOHI_CACHELINE);
+    }
+    nohi_pool_done(&system->pool);
+    nohi_slots_done(&system->slots);
+    pthread_mutex_destroy(&system->stop_lock);
+    pthread_mutex_destroy(&system->lock);
+    pthread_mutex_destroy(&system->names_lock);
+    pthread_mutex_destroy(&system->dead_lock);
+    noh_env env = system->env;
+    nohi_free(&env, system, sizeof *system);
+}
+
+/* ---- what there is ------------------------------------------------------------------------ */
+
+int64_t noh_now(noh_system *system)
+{
+    return system == NULL ? 0 : nohi_now(system);
+}
+
+noh_err noh_ledger_read(noh_system *system, noh_ledger *ret_ledger)
+{
+    if (system == NULL || ret_ledger == NULL) {
+        return NOH_E_INVAL;
+    }
+    noh_ledger ledger = {.sent = 0};
+    uint32_t homes = load_acquire(&system->home_count);
+    for (uint32_t id = 0; id < homes; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        ledger.sent += load_relaxed(&w->counts.sent); /* counter */
+        ledger.handled += load_relaxed(&w->counts.handled);
+        ledger.queued += load_relaxed(&w->answers_waiting);
+        for (unsigned reason = 0; reason < NOH_DEAD_REASONS; reason++) {
+            ledger.dead[reason] += load_relaxed(&w->counts.dead[reason]);
+        }
+    }
+    uint32_t limit = load_acquire(&system->slots.limit);
+    for (uint32_t index = 1; index < limit; index++) {
+        nohi_actor *a = nohi_slots_at(&system->slots, index);
+        ledger.queued += load_relaxed(&a->len) + load_relaxed(&a->gate.inbox_len);
+    }
+    *ret_ledger = ledger;
+    return NOH_OK;
+}
+
+uint64_t noh_ledger_dead(const noh_ledger *ledger)
+{
+    uint64_t sum = 0;
+    for (unsigned reason = 0; ledger != NULL && reason < NOH_DEAD_REASONS; reason++) {
+        sum += ledger->dead[reason];
+    }
+    return sum;
+}
+
+noh_err noh_system_stats(noh_system *system, noh_stats *ret_stats)
+{
+    if (system == NULL || ret_stats == NULL) {
+        return NOH_E_INVAL;
+    }
+    noh_stats stats = {.workers = system->worker_count, .actors = alive(system)};
+    pthread_mutex_lock(&system->lock);
+    uint32_t homes = load_relaxed(&system->home_count); /* private: under the lock */
+    for (uint32_t id = 0; id < homes; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        stats.spawned += load_relaxed(&w->counts.spawned); /* counter */
+        stats.threads += id > system->worker_count && w->in_use;
+    }
+    pthread_mutex_unlock(&system->lock);
+    pthread_mutex_lock(&system->names_lock);
+    stats.names = nohi_map_count(&system->names);
+    pthread_mutex_unlock(&system->names_lock);
+    *ret_stats = stats;
+    return NOH_OK;
+}

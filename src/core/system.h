@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+#ifndef NOHI_SYSTEM_H
+#define NOHI_SYSTEM_H
+
+#include "counted.h"
+#include "map.h"
+#include "worker.h"
+
+enum { NOHI_SUBSCRIBERS_MAX = 16, NOHI_TIMER_PAGE = 1024, NOHI_TIMER_PAGES = 8192 };
+
+typedef struct nohi_timer nohi_timer;
+
+/* Everything a system owns; there are no globals. Locks, outermost first: `stop_lock`, `lock`,
+ * `names_lock`, `dead_lock`; no callback of the user runs with one held, but for env's functions. */
+struct noh_system {
+    noh_env env;
+    noh_options options;
+    nohi_slots slots;
+    nohi_pool pool;
+    unsigned worker_count;
+    atom(nohi_worker *) homes[NOHI_HOMES_MAX]; /* by id; workers first; only ever filled */
+    atom(uint32_t) home_count;
+    nohi_counted users; /* worker threads, and the owner until noh_system_free */
+
+    pthread_mutex_t stop_lock; /* one stop at a time */
+    nohi_worker *root;         /* the self the stop acts with */
+    atom(uint32_t) stopping;   /* spawns and timers are refused */
+    atom(uint32_t) closing;    /* workers leave */
+    atom(uint32_t) stop_word;  /* changes when a worker rests while stopping */
+    atom(uint32_t) stop_seen;  /* workers that have seen it */
+    bool spins;                /* more than one processor: a short busy wait may pay */
+
+    pthread_mutex_t lock; /* threads come and go; timer pages */
+    pthread_key_t self_key;
+    bool has_self_key; /* until noh_system_free */
+
+    pthread_mutex_t names_lock;
+    nohi_map names;   /* name -> nohi_name * */
+    nohi_map by_ref;  /* ref as text -> its first nohi_name * */
+
+    pthread_mutex_t dead_lock;
+    noh_ref subscribers[NOHI_SUBSCRIBERS_MAX];
+    atom(uint32_t) subscriber_count;
+    int64_t dead_window_ns; /* the log's rate limit */
+    uint32_t dead_logged;
+    uint64_t dead_hidden;
+
+    atom(nohi_timer *) timer_pages[NOHI_TIMER_PAGES];
+    uint32_t timer_page_count; /* under `lock` */
+};
+
+NOHI_INLINE nohi_worker *nohi_system_home(nohi_system *system, unsigned id)
+{
+    return load_acquire(&system->homes[id]);
+}
+
+NOHI_INLINE int64_t nohi_now(nohi_system *system)
+{
+    return system->env.now_ns(system->env.world);
+}
+
+NOHI_INLINE bool nohi_is_stopping(nohi_system *system)
+{
+    return load_seq_cst(&system->stopping) != 0;
+}
+
+/* A home for this thread, under the system's lock; NULL: none left, or no memory. */
+nohi_worker *nohi_system_add_home(nohi_system *system, nohi_worker_kind kind);
+/* One user less; the last one frees the system. */
+void nohi_system_release(nohi_system *system);
+/* While the system stops: a worker has nothing to do; a worker has seen that it stops. */
+void nohi_system_note_rest(nohi_system *system);
+void nohi_system_note_stopping(nohi_system *system);
+/* After a spawn on a thread that is no worker: did a stop begin meanwhile? */
+bool nohi_system_stop_overtook(nohi_system *system);
+
+/* name.c: takes back all names of an actor that ended. */
+void nohi_name_forget(nohi_system *system, noh_ref ref);
+
+/* log.c */
+void nohi_log(nohi_system *system, noh_log_level level, noh_ref ref, const noh_behavior *behavior,
+              const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+#endif

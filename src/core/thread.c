@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Thread: plain threads as actors, and event loops that host actors.
+ *
+ * Purpose     A plain thread has a home of its own with one actor in it, whose letters are looked at
+ *             when the thread waits. A host loop is the same, and runs other actors too.
+ * Owner       The thread. Homes are kept when a thread leaves and given to the next one, so that a
+ *             late announcer always finds one (park.h, CLOSED).
+ * Invariants  THR-1  the home's actor is always QUEUED, so nothing puts it into a run list.
+ *             THR-2  a thread sleeps only after try_idle, announce, and one more look (PRK-1). */
+#include "deadletter.h"
+#include "receive.h"
+#include "reply.h"
+#include "send.h"
+#include "system.h"
+#include "timer.h"
+
+enum { SPIN_NS = 50000, HOST_SLICE_NS = 1000000 };
+
+static void run_others(nohi_worker *w);
+
+/* ---- coming and going --------------------------------------------------------------------- */
+
+static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker **ret_worker)
+{
+    nohi_worker *w = nohi_system_add_home(system, kind);
+    if (w == NULL) {
+        return NOH_E_LIMIT;
+    }
+    nohi_actor *a;
+    noh_err err = nohi_actor_slot(w, &a);
+    if (err != NOH_OK) {
+        pthread_mutex_lock(&system->lock);
+        w->in_use = false;
+        pthread_mutex_unlock(&system->lock);
+        return err;
+    }
+    nohi_gate_open(&a->gate, NOHI_TRAIT_THREAD | NOHI_TRAIT_PINNED);
+    a->behavior = NULL;
+    a->extra = NULL;
+    store_relaxed(&a->mailbox_max, system->options.mailbox_max);
+    a->flags |= NOHI_QUEUED; /* THR-1 */
+    store_relaxed(&a->life, NOHI_LIVE);
+    w->self = (noh_self){.worker = w,
+                         .system = system,
+                         .actor = a,
+                         .ref = nohi_actor_ref(w->slots, a)};
+    w->owner = pthread_self();
+    nohi_park_open(&w->park);
+    *ret_worker = w;
+    return NOH_OK;
+}
+
+noh_self *noh_system_self(noh_system *system)
+{
+    if (system == NULL) {
+        return NULL;
+    }
+    nohi_worker *w = pthread_getspecific(system->self_key);
+    if (w == NULL) {
+        if (move_in(system, NOHI_THREAD, &w) != NOH_OK) {
+            return NULL;
+        }
+        if (pthread_setspecific(system->self_key, w) != 0) {
+            (void)nohi_thread_leave(w);
+            return NULL;
+        }
+    }
+    return &w->self;
+}
+
+noh_err noh_self_free(noh_self *self)
+{
+    if (self == NULL) {
+        return NOH_OK;
+    }
+    if (self->worker->kind == NOHI_WORKER || self->in_handler) {
+        return NOH_E_CONTEXT;
+    }
+    (void)pthread_setspecific(self->system->self_key, NULL);
+    return nohi_thread_leave(self->worker) ? NOH_E_OPEN_ASKS : NOH_OK;
+}
+
+/* Gives an actor, on its way or idle, to worker 0. */
+static void evict(nohi_worker *w, nohi_actor *a, bool queued)
+{
+    nohi_worker *to = nohi_system_home(w->system, 0);
+    nohi_gate_move(&a->gate, to->id);
+    if (queued && nohi_stack_push(&to->handed, nohi_actor_index(w->slots, a), &a->run_next)) {
+        nohi_worker_notify(w, to);
+    }
+}
+
+/* All free slots of this home go to the common list: nobody will run what late senders put there. */
+static void evict_free_slots(nohi_worker *w)
+{
+    while (w->free_first != 0) {
+        uint32_t index = w->free_first;
+        nohi_actor *a = nohi_slots_at(w->slots, index);
+        w->free_first = (uint32_t)(uintptr_t)a->state_block;
+        w->free_count--;
+        nohi_actor_deposit(w, a);
+    }
+}
+
+bool nohi_thread_leave(nohi_worker *w)
+{
+    nohi_system *system = w->system;
+    nohi_actor *a = w->self.actor;
+    bool open = false;
+    nohi_thread_finish(&w->self);
+    nohi_worker_attend(w);
+    run_others(w);
+    bool named = nohi_gate_close(&a->gate);
+    if (named) {
+        nohi_name_forget(system, w->self.ref);
+    }
+    if (a->extra != NULL) {
+        open = nohi_ask_done(w, a) > 0;
+    }
+    nohi_actor_clear(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
+    /* The slot goes to worker 0, which frees it when nobody announces it any more (ACT-1). */
+    evict(w, a, true);
+    evict_free_slots(w);
+    nohi_pool_cache_done(&w->pool);
+    w->self.actor = NULL;
+    nohi_park_close(&w->park);
+    nohi_worker_notify(w, w); /* redirects what came in the last moment */
+    pthread_mutex_lock(&system->lock);
+    w->in_use = false;
+    pthread_mutex_unlock(&system->lock);
+    return open;
+}
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+void nohi_thread_finish(noh_self *self)
+{
+    nohi_worker *w = self->worker;
+    nohi_send_flush(w);
+    if (self->kept != NULL) {
+        nohi_message_free(&w->pool, self->kept);
+        self->kept = NULL;
+    }
+    nohi_message *message = self->message;
+    self->message = NULL;
+    bool promised = self->promised;
+    self->promised = false;
+    if (message == NULL || promised) {
+        return;
+    }
+    if (message->kind == NOHI_TICK) {
+        nohi_timer_tick_done(w->system, message->number);
+    }
+    if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_UNANSWERED) {
+        nohi_reply_error(w, message, NOH_E_NO_ANSWER, NULL);
+    } else {
+        nohi_message_free(&w->pool, message);
+    }
+}
+
+/* Takes what came: answers to their asks, the rest behind the queue. */
+static void pump(nohi_worker *w)
+{
+    nohi_actor *a = w->self.actor;
+    nohi_worker_attend(w);
+    if ((a->flags & NOHI_SIGNALED) == 0) {
+        return;
+    }
+    nohi_letter *letter = nohi_inbox_take(&a->gate.inbox);
+    uint32_t taken = 0;
+    while (letter != NULL) {
+        nohi_message *message = (nohi_message *)letter;
+        letter = letter->next;
+        taken++;
+        noh_future future;
+        if (message->generation != nohi_gate_generation(&a->gate)) {
+            nohi_dead_letter(w, w->self.ref, message, NOH_DEAD_GONE);
+        } else if (nohi_message_is_answer(message)) {
+            (void)nohi_ask_arrived(w, a, &message, &future);
+        } else {
+            nohi_actor_append(a, &message->letter);
+        }
+    }
+    store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter */
+    if (taken > 0) {
+        sub_relaxed(&a->gate.inbox_len, taken);
+    }
+}
+
+/* A thread's home runs nothing but free slots that late senders found; a host's runs actors. */
+static void run_others(nohi_worker *w)
+{
+    nohi_actor *own = w->self.actor;
+    noh_ref ref = w->self.ref;
+    noh_self in_hand = w->self;
+    nohi_worker_run(w, nohi_now(w->system) + HOST_SLICE_NS);
+    w->self.actor = own;
+    w->self.ref = ref;
+    w->self.message = in_hand.message;
+    w->self.answer_state = in_hand.answer_state;
+    w->self.promised = in_hand.promised;
+}
+
+void nohi_thread_work(nohi_worker *w)
+{
+    if (w->kind == NOHI_HOST || w->run_first != 0) {
+        run_others(w);
+    }
+    pump(w);
+}
+
+static bool has_mail(nohi_worker *w)
+{
+    return nohi_worker_has_mail(w) || !nohi_inbox_is_empty(&w->self.actor->gate.inbox) ||
+           w->run_first != 0;
+}
+
+static void sleep_until(nohi_worker *w, int64_t deadline_ns)
+{
+    const noh_env *env = &w->system->env;
+    nohi_actor *a = w->self.actor;
+    if (a->flags & NOHI_SIGNALED) {
+        if (!nohi_inbox_try_idle(&a->gate.inbox)) { /* THR-2 */
+            return;
+        }
+        a->flags = (uint8_t)(a->flags & ~NOHI_SIGNALED);
+    }
+    int64_t next_ns = w->kind == NOHI_HOST ? nohi_timer_next(w) : NOH_FOREVER;
+    int64_t until_ns = deadline_ns < next_ns ? deadline_ns : next_ns;
+    int64_t now_ns = until_ns == NOH_FOREVER ? 0 : nohi_now(w->system);
+    if (now_ns >= until_ns) {
+        return;
+    }
+    nohi_park_announce(&w->park);
+    if (!nohi_worker_has_mail(w)) {
+        nohi_park_wait(&w->park, env, until_ns == NOH_FOREVER ? -1 : until_ns - now_ns);
+    }
+    nohi_park_leave(&w->park, env);
+}
+
+noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
+                         bool (*done)(nohi_worker *w, void *ctx), void *ctx)
+{
+    const noh_env *env = &w->system->env;
+    nohi_send_flush(w);
+    nohi_thread_work(w);
+    if (done(w, ctx)) {
+        return NOH_OK;
+    }
+    int64_t now_ns = nohi_now(w->system);
+    int64_t deadline_ns = timeout_ns > NOH_FOREVER - now_ns ? NOH_FOREVER : now_ns + timeout_ns;
+    int64_t spin_until_ns = w->system->spins ? now_ns + SPIN_NS : now_ns;
+    for (;;) {
+        while (now_ns < spin_until_ns && now_ns < deadline_ns && !has_mail(w)) {
+            env->relax(env->world);
+            now_ns = nohi_now(w->system);
+        }
+        if (!has_mail(w)) {
+            if (now_ns >= deadline_ns) {
+                return NOH_E_TIMEOUT;
+            }
+            sleep_until(w, deadline_ns);
+        }
+        nohi_thread_work(w);
+        if (done(w, ctx)) {
+            return NOH_OK;
+        }
+        now_ns = nohi_now(w->system);
+    }
+}
+
+static bool has_message(nohi_worker *w, void *ctx)
+{
+    (void)ctx;
+    return w->self.actor->head != NULL;
+}
+
+noh_err noh_receive(noh_self *self, int64_t timeout_ns, const noh_type **ret_type,
+                    const void **ret_message)
+{
+    if (self == NULL || timeout_ns < 0 || ret_type == NULL || ret_message == NULL) {
+        return NOH_E_INVAL;
+    }
+    nohi_worker *w = self->worker;
+    if (self->in_handler || w->kind == NOHI_WORKER) {
+        return NOH_E_CONTEXT;
+    }
+    nohi_thread_finish(self);
+    noh_err err = nohi_thread_wait(w, timeout_ns, has_message, NULL);
+    if (err != NOH_OK) {
+        return err;
+    }
+    nohi_message *message = nohi_actor_pop(self->actor);
+    store_relaxed(&self->actor->gate.local_len, load_relaxed(&self->actor->len)); /* counter */
+    bump(&w->counts.handled);
+    self->message = message;
+    self->answer_state = NOHI_UNANSWERED;
+    *ret_type = message->type;
+    *ret_message = nohi_message_body(message);
+    return NOH_OK;
+}
+
+/* ---- host loops --------------------------------------------------------------------------- */
+
+noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *ctx, noh_self **ret_self)
+{
+    if (system == NULL || wake == NULL || ret_self == NULL) {
+        return NOH_E_INVAL;
+    }
+    if (pthread_getspecific(system->self_key) != NULL) {
+        return NOH_E_TAKEN;
+    }
+    nohi_worker *w;
+    noh_err err = move_in(system, NOHI_HOST, &w);
+    if (err != NOH_OK) {
+        return err;
+    }
+    w->host_wake = wake;
+    w->host_ctx = ctx;
+    if (pthread_setspecific(system->self_key, w) != 0) {
+        (void)nohi_thread_leave(w);
+        return NOH_E_NOMEM;
+    }
+    *ret_self = &w->self;
+    return NOH_OK;
+}
+
+int64_t noh_host_run(noh_self *self)
+{
+    if (self == NULL || self->in_handler || self->worker->kind != NOHI_HOST) {
+        return NOH_FOREVER;
+    }
+    nohi_worker *w = self->worker;
+    nohi_actor *a = self->actor;
+    nohi_park_leave(&w->park, &w->system->env);
+    nohi_thread_work(w);
+    if (w->run_first != 0) {
+        return 0;
+    }
+    if ((a->flags & NOHI_SIGNALED) && nohi_inbox_try_idle(&a->gate.inbox)) {
+        a->flags = (uint8_t)(a->flags & ~NOHI_SIGNALED);
+    }
+    if (nohi_is_stopping(w->system)) {
+        nohi_system_note_rest(w->system);
+    }
+    nohi_park_announce(&w->park); /* from now on senders call wake */
+    if (nohi_worker_has_mail(w) || (a->flags & NOHI_SIGNALED)) {
+        nohi_park_leave(&w->park, &w->system->env);
+        return 0;
+    }
+    int64_t next_ns = nohi_timer_next(w);
+    if (next_ns == NOH_FOREVER) {
+        return NOH_FOREVER;
+    }
+    int64_t now_ns = nohi_now(w->system);
+    return next_ns <= now_ns ? 0 : next_ns - now_ns;
+}
+
+void noh_host_free(noh_self *self)
+{
+    if (self == NULL || self->worker->kind != NOHI_HOST || self->in_handler) {
+        return;
+    }
+    nohi_worker *w = self->worker;
+    nohi_park_leave(&w->park, &w->system->env);
+    nohi_worker_attend(w);
+    nohi_actor *a;
+    uint32_t queued;
+    while ((a = nohi_worker_next(w, &queued)) != NULL) {
+        store_relaxed(&a->gate.traits, (uint16_t)(load_relaxed(&a->gate.traits) &
+                                                  ~(unsigned)NOHI_TRAIT_PINNED)); /* private */
+        evict(w, a, true);
+    }
+    uint32_t limit = load_acquire(&w->slots->limit);
+    for (uint32_t index = 1; index < limit; index++) {
+        a = nohi_slots_at(w->slots, index);
+        if (a != self->actor && nohi_gate_home(&a->gate) == w->id &&
+            load_relaxed(&a->life) != NOHI_FREE) {
+            evict(w, a, false);
+        }
+    }
+    (void)noh_self_free(self);
+}

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Timer: messages that come later.
+ *
+ * Purpose     Each worker has a wheel; a timer lies on the wheel of the worker that made it, or on
+ *             worker 0's for plain threads, and sends its message from there.
+ * Owner       The wheel and a record's plain fields: the worker it lies on. `state`: any thread.
+ * Invariants  TIM-1  a timer fires or is cancelled, never both: one cas on `state` decides.
+ *             TIM-2  a record is reused only under a new serial, so an old noh_timer is SPENT.
+ *             TIM-3  at most one tick of a periodic timer is unhandled.
+ * Ordering    state: cas seq_cst both ways (TIM-1); the loser touches nothing else.
+ *             tick_waits: relaxed; seen late, a tick is left out or sent one period later.
+ * Why not     one heap under a lock: every insert would meet every other; 6 times slower to fire. */
+#include "timer.h"
+
+#include "deadletter.h"
+#include "send.h"
+
+enum {
+    ARMED = 1,
+    CANCELLED = 2,
+    ORPHANED = 3, /* cancelled, and no command will free it: there was no memory for one */
+    STATE_BITS = 2
+};
+enum { SERIAL_MASK = (1 << (32 - STATE_BITS)) - 1 };
+
+struct nohi_timer {
+    nohi_wheel_node node;
+    nohi_message *message; /* what is sent; a periodic timer sends copies */
+    noh_ref to;
+    int64_t due_ns;
+    int64_t period_ns; /* 0: once */
+    uint32_t number;    /* its own; constant */
+    uint32_t next_free; /* number of the next free record */
+    atom(uint32_t) state;      /* serial << 2 | ARMED, CANCELLED, or 0: free */
+    atom(uint32_t) tick_waits; /* a tick was sent and is not handled yet */
+    uint32_t worker;           /* whose wheel */
+};
+
+/* The timers an actor made, so that they end with it; may hold old ones. */
+struct nohi_timers {
+    uint32_t capacity;
+    uint32_t count;
+    noh_timer entries[];
+};
+
+static void fire(nohi_worker *w, nohi_timer *t, int64_t now_ns);
+static void free_record(nohi_worker *w, nohi_timer *t);
+
+/* ---- records ------------------------------------------------------------------------------ */
+
+static nohi_timer *record(nohi_system *system, uint32_t number)
+{
+    nohi_timer *page = load_acquire(&system->timer_pages[number / NOHI_TIMER_PAGE]);
+    return &page[number % NOHI_TIMER_PAGE];
+}
+
+/* Numbers start at 1; 0 ends a free list. `node.slot` of a free record is not in use. */
+static noh_err new_record(nohi_worker *w, uint32_t *ret_number)
+{
+    nohi_system *system = w->system;
+    if (w->timer_free == 0) {
+        pthread_mutex_lock(&system->lock);
+        uint32_t page = system->timer_page_count;
+        nohi_timer *records = NULL;
+        if (page < NOHI_TIMER_PAGES) {
+            records = nohi_alloc(&system->env, NOHI_TIMER_PAGE * sizeof *records);
+        }
+        if (records != NULL) {
+            memset(records, 0, NOHI_TIMER_PAGE * sizeof *records);
+            system->timer_page_count++;
+            store_release(&system->timer_pages[page], records);
+        }
+        pthread_mutex_unlock(&system->lock);
+        if (records == NULL) {
+            return page < NOHI_TIMER_PAGES ? NOH_E_NOMEM : NOH_E_LIMIT;
+        }
+        for (uint32_t i = NOHI_TIMER_PAGE; i-- > 0;) {
+            uint32_t number = page * NOHI_TIMER_PAGE + i;
+            records[i].number = number;
+            if (number != 0) {
+                records[i].next_free = w->timer_free;
+                w->timer_free = number;
+            }
+        }
+    }
+    *ret_number = w->timer_free;
+    w->timer_free = record(system, *ret_number)->next_free;
+    return NOH_OK;
+}
+
+/* ---- start -------------------------------------------------------------------------------- */
+
+static int64_t later(int64_t now_ns, int64_t delay_ns)
+{
+    return delay_ns > INT64_MAX - now_ns ? INT64_MAX : now_ns + delay_ns;
+}
+
+/* Puts an armed record on a wheel. Errors: NOMEM. */
+static noh_err place(nohi_worker *w, uint32_t number)
+{
+    nohi_timer *t = record(w->system, number);
+    if (w->kind != NOHI_THREAD) {
+        t->worker = w->id;
+        return t->due_ns == INT64_MAX ? NOH_OK : nohi_wheel_add(&w->wheel, &t->node, t->due_ns);
+    }
+    t->worker = 0;
+    nohi_worker *to = nohi_system_home(w->system, 0);
+    return nohi_worker_command(w, to, NOHI_TIMER_ADD, number) ? NOH_OK : NOH_E_NOMEM;
+}
+
+/* Takes `message` over on NOH_OK. */
+static noh_err start(nohi_worker *w, nohi_message *message, noh_ref to, int64_t delay_ns,
+                     int64_t period_ns, noh_timer *ret_timer)
+{
+    uint32_t number;
+    noh_err err = new_record(w, &number);
+    if (err != NOH_OK) {
+        return err;
+    }
+    nohi_timer *t = record(w->system, number);
+    uint32_t serial = ((load_relaxed(&t->state) >> STATE_BITS) + 1) & SERIAL_MASK; /* TIM-2 */
+    t->message = message;
+    t->to = to;
+    t->due_ns = later(nohi_now(w->system), delay_ns);
+    t->period_ns = period_ns;
+    t->node.slot = NOHI_WHEEL_NONE;
+    store_relaxed(&t->tick_waits, 0);
+    store_seq_cst(&t->state, serial << STATE_BITS | ARMED);
+    err = place(w, number);
+    if (err != NOH_OK) {
+        t->message = NULL;
+        free_record(w, t);
+        return err;
+    }
+    *ret_timer = (noh_timer){(uint64_t)serial << 32 | number};
+    return NOH_OK;
+}
+
+/* Is that timer over? */
+static bool is_spent(nohi_system *system, noh_timer timer)
+{
+    uint32_t state = load_seq_cst(&record(system, (uint32_t)timer.bits)->state);
+    return state != ((uint32_t)(timer.bits >> 32) << STATE_BITS | ARMED);
+}
+
+static size_t timers_bytes(uint32_t capacity)
+{
+    return sizeof(nohi_timers) + capacity * sizeof(noh_timer);
+}
+
+/* Makes room for one more in the list of `a`: forgets spent ones, else grows. */
+static noh_err reserve(nohi_worker *w, nohi_actor *a)
+{
+    nohi_extra *extra = nohi_actor_extra(w, a);
+    if (extra == NULL) {
+        return NOH_E_NOMEM;
+    }
+    nohi_timers *old = extra->timers;
+    if (old != NULL && old->count < old->capacity) {
+        return NOH_OK;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; old != NULL && i < old->count; i++) {
+        if (!is_spent(w->system, old->entries[i])) {
+            old->entries[kept++] = old->entries[i];
+        }
+    }
+    if (old != NULL) {
+        old->count = kept;
+        if (kept <= old->capacity / 2) {
+            return NOH_OK;
+        }
+    }
+    uint32_t capacity = old == NULL ? 4 : old->capacity * 2;
+    nohi_timers *list = nohi_alloc(&w->system->env, timers_bytes(capacity));
+    if (list == NULL) {
+        return NOH_E_NOMEM;
+    }
+    *list = (nohi_timers){.capacity = capacity, .count = kept};
+    if (old != NULL) {
+        memcpy(list->entries, old->entries, kept * sizeof old->entries[0]);
+        nohi_free(&w->system->env, old, timers_bytes(old->capacity));
+    }
+    extra->timers = list;
+    return NOH_OK;
+}
+
+/* A box can be sent once only. */
+static void note_box(void *ctx, const noh_field *field, void *at)
+{
+    (void)at;
+    *(bool *)ctx = *(bool *)ctx || field->kind == NOH_KIND_BOX;
+}
+
+noh_err noh_timer_start(noh_self *self, int64_t delay_ns, int64_t period_ns, noh_ref to,
+                        const noh_type *type, const void *message, noh_timer *ret_timer)
+{
+    if (self == NULL || type == NULL || message == NULL || delay_ns < 0 || period_ns < 0 ||
+        self->actor == NULL) {
+        return NOH_E_INVAL;
+    }
+    nohi_worker *w = self->worker;
+    bool box = false;
+    nohi_type_owned(type, (void *)(uintptr_t)message, note_box, &box);
+    if (period_ns > 0 && box) {
+        return NOH_E_INVAL;
+    }
+    if (nohi_is_stopping(w->system)) {
+        return NOH_E_STOPPING;
+    }
+    noh_err err = reserve(w, self->actor);
+    if (err != NOH_OK) {
+        return err;
+    }
+    nohi_message *m;
+    err = nohi_message_new(&w->pool, type, message, NOHI_TELL, 0, &m);
+    if (err != NOH_OK) {
+        return err;
+    }
+    m->from = self->ref;
+    noh_timer timer;
+    err = start(w, m, to, delay_ns, period_ns, &timer);
+    if (err != NOH_OK) {
+        nohi_message_unmake(&w->pool, m);
+        return err;
+    }
+    nohi_timers *list = self->actor->extra->timers;
+    list->entries[list->count++] = timer;
+    if (ret_timer != NULL) {
+        *ret_timer = timer;
+    }
+    return NOH_OK;
+}
+
+void nohi_timer_add_here(nohi_worker *w, uint32_t number)
+{
+    nohi_timer *t = record(w->system, number);
+    if ((load_seq_cst(&t->state) & CANCELLED) != 0) {
+        return; /* TIMER_DROP follows and frees it */
+    }
+    if (t->due_ns != INT64_MAX && nohi_wheel_add(&w->wheel, &t->node, t->due_ns) != NOH_OK) {
+        nohi_log(w->system, NOH_LOG_ERROR, t->message->from, NULL, "a timer was lost: no memory");
+        bump(&w->counts.sent);
+        nohi_dead_letter(w, t->to, t->message, NOH_DEAD_NOMEM);
+        t->message = NULL;
+        free_record(w, t);
+    }
+}
+
+/* ---- cancel ------------------------------------------------------------------------------- */
+
+static noh_err cancel(nohi_worker *w, noh_timer timer)
+{
+    uint32_t number = (uint32_t)timer.bits;
+    nohi_system *system = w->system;
+    if (number / NOHI_TIMER_PAGE >= NOHI_TIMER_PAGES ||
+        load_acquire(&system->timer_pages[number / NOHI_TIMER_PAGE]) == NULL) {
+        return NOH_E_SPENT;
+    }
+    nohi_timer *t = record(system, number);
+    uint32_t serial = (uint32_t)(timer.bits >> 32);
+    uint32_t seen = serial << STATE_BITS | ARMED;
+    if (!cas_seq_cst(&t->state, &seen, serial << STATE_BITS | CANCELLED)) { /* TIM-1 */
+        return NOH_E_SPENT;
+    }
+    if (t->worker == w->id) { /* the record is ours to read until it is dropped */
+        nohi_timer_drop_here(w, number);
+    } else if (!nohi_worker_command(w, nohi_system_home(system, t->worker), NOHI_TIMER_DROP,
+                                    number)) {
+        store_seq_cst(&t->state, serial << STATE_BITS | ORPHANED);
+    }
+    return NOH_OK;
+}
+
+noh_err noh_timer_cancel(noh_self *self, noh_timer timer)
+{
+    if (self == NULL) {
+        return NOH_E_INVAL;
+    }
+    return timer.bits == 0 ? NOH_E_SPENT : cancel(self->worker, timer);
+}
+
+void nohi_timer_drop_here(nohi_worker *w, uint32_t number)
+{
+    nohi_timer *t = record(w->system, number);
+    if ((load_seq_cst(&t->state) & CANCELLED) == 0) {
+        return; /* it came off the wheel meanwhile, and was freed and used again */
+    }
+    if (t->node.slot != NOHI_WHEEL_NONE) {
+        nohi_wheel_remove(&w->wheel, &t->node);
+    }
+    free_record(w, t);
+}
+
+void nohi_timer_done(nohi_worker *w, nohi_actor *a)
+{
+    nohi_timers *list = a->extra->timers;
+    if (list == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < list->count; i++) {
+        (void)cancel(w, list->entries[i]);
+    }
+    nohi_free(&w->system->env, list, timers_bytes(list->capacity));
+    a->extra->timers = NULL;
+}
+
+static void free_record(nohi_worker *w, nohi_timer *t)
+{
+    if (t->message != NULL) {
+        nohi_message_free(&w->pool, t->message);
+        t->message = NULL;
+    }
+    uint32_t serial = load_relaxed(&t->state) >> STATE_BITS; /* private: CANCELLED or fired */
+    store_seq_cst(&t->state, serial << STATE_BITS);
+    t->next_free = w->timer_free;
+    w->timer_free = t->number;
+}
+
+void nohi_timer_free_all(nohi_system *system)
+{
+    for (uint32_t page = 0; page < system->timer_page_count; page++) {
+        nohi_timer *records = load_relaxed(&system->timer_pages[page]); /* private: all have left */
+        for (uint32_t i = 0; i < NOHI_TIMER_PAGE; i++) {
+            nohi_message *message = records[i].message;
+            if (message != NULL && message->owns) {
+                nohi_message_drop_content(message);
+            }
+            if (message != NULL && message->size_class == NOHI_POOL_LARGE) {
+                nohi_pool_give_large(&system->pool, message);
+            }
+        }
+        nohi_free(&system->env, records, NOHI_TIMER_PAGE * sizeof *records);
+    }
+}
+
+/* ---- fire --------------------------------------------------------------------------------- */
+
+int64_t nohi_timer_next(nohi_worker *w)
+{
+    return nohi_wheel_count(&w->wheel) == 0 ? NOH_FOREVER : nohi_wheel_next(&w->wheel);
+}
+
+void nohi_timer_fire(nohi_worker *w, int64_t now_ns)
+{
+    nohi_wheel_node *node;
+    while ((node = nohi_wheel_pop(&w->wheel, now_ns)) != NULL) {
+        fire(w, NOHI_CONTAINER(node, nohi_timer, node), now_ns);
+    }
+}
+
+static void send_tick(nohi_worker *w, nohi_timer *t)
+{
+    if (load_relaxed(&t->tick_waits) != 0 || nohi_is_stopping(w->system)) {
+        return; /* TIM-3 */
+    }
+    const nohi_message *m = t->message;
+    nohi_message *tick;
+    noh_err err = nohi_message_new(&w->pool, m->type, (const void *)(m + 1), NOHI_TICK,
+                                   t->number, &tick);
+    if (err != NOH_OK) {
+        bump(&w->counts.sent);
+        nohi_dead_note(w, m->from, t->to, m->type, NULL, NOH_DEAD_NOMEM);
+        return;
+    }
+    tick->from = m->from;
+    store_relaxed(&t->tick_waits, 1);
+    (void)nohi_send_or_bury(w, t->to, tick, false);
+}
+
+static void fire(nohi_worker *w, nohi_timer *t, int64_t now_ns)
+{
+    uint32_t seen = load_relaxed(&t->state); /* re-checked by the cas */
+    uint32_t serial = seen >> STATE_BITS;
+    if ((seen & CANCELLED) != 0) {
+        if ((seen & ORPHANED) == ORPHANED) {
+            free_record(w, t);
+        }
+        return; /* else the command that frees it is on its way */
+    }
+    bool receiver_gone = !noh_is_alive(w->system, t->to);
+    if (t->period_ns > 0 && !receiver_gone) {
+        send_tick(w, t);
+        int64_t missed = (now_ns - t->due_ns) / t->period_ns;
+        t->due_ns = later(t->due_ns, (missed + 1) * t->period_ns);
+        if (nohi_wheel_add(&w->wheel, &t->node, t->due_ns) == NOH_OK) {
+            return;
+        }
+        nohi_log(w->system, NOH_LOG_ERROR, t->message->from, NULL, "a timer ended: no memory");
+    }
+    if (!cas_seq_cst(&t->state, &seen, serial << STATE_BITS)) { /* TIM-1 */
+        return;
+    }
+    nohi_message *message = t->message;
+    if (t->period_ns == 0 && !nohi_is_stopping(w->system)) {
+        t->message = NULL;
+        (void)nohi_send_or_bury(w, t->to, message, message->kind == NOHI_IDLE);
+    }
+    free_record(w, t);
+}
+
+void nohi_timer_tick_done(nohi_system *system, uint32_t number)
+{
+    store_relaxed(&record(system, number)->tick_waits, 0);
+}
+
+/* ---- idle --------------------------------------------------------------------------------- */
+
+noh_err nohi_timer_idle(nohi_worker *w, nohi_actor *a, int64_t delay_ns)
+{
+    nohi_message *m = nohi_message_notice(&w->pool, NOHI_IDLE, a->extra->idle_incarnation);
+    if (m == NULL) {
+        return NOH_E_NOMEM;
+    }
+    noh_timer timer;
+    noh_err err = reserve(w, a);
+    if (err == NOH_OK) {
+        err = start(w, m, nohi_actor_ref(w->slots, a), delay_ns, 0, &timer);
+    }
+    if (err != NOH_OK) {
+        nohi_message_free_block(&w->pool, m);
+        return err;
+    }
+    a->extra->timers->entries[a->extra->timers->count++] = timer;
+    a->extra->idle_armed = true;
+    return NOH_OK;
+}
+
+noh_err noh_idle_after(noh_self *self, int64_t idle_ns)
+{
+    if (self == NULL || idle_ns < 0) {
+        return NOH_E_INVAL;
+    }
+    if (!self->in_handler || self->actor == NULL || self->actor->behavior == NULL) {
+        return NOH_E_CONTEXT;
+    }
+    nohi_worker *w = self->worker;
+    nohi_extra *extra = nohi_actor_extra(w, self->actor);
+    if (extra == NULL) {
+        return NOH_E_NOMEM;
+    }
+    extra->idle_incarnation = (extra->idle_incarnation + 1) & NOHI_NUMBER_MAX;
+    extra->idle_ns = idle_ns;
+    extra->idle_armed = false;
+    extra->last_active_ns = nohi_now(w->system);
+    self->actor->flags = (uint8_t)((self->actor->flags & ~NOHI_TIMED) |
+                                   (idle_ns > 0 ? NOHI_TIMED : 0));
+    return idle_ns == 0 ? NOH_OK : nohi_timer_idle(w, self->actor, idle_ns);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Worker: a home of actors, and the loop that runs them.
+ *
+ * Purpose     Look at what others left, run turns, fire timers, and sleep when there is nothing.
+ * Owner       Its thread; the last cache lines of the struct belong to any thread.
+ * Invariants  WRK-1  a worker sleeps only after it announced it and then found nothing (PRK-1).
+ *             WRK-2  an actor announced here that has moved is announced again where it is.
+ * Why not     stealing from public run queues: a locked operation per turn on both sides, and
+ *             chatter spread over cores (policy.c). */
+#include "worker.h"
+
+#include "receive.h"
+#include "send.h"
+#include "system.h"
+#include "timer.h"
+
+enum {
+    SPIN_NS = 50000, /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
+    TURNS_PER_LOOK = 64, /* turns of a host between two looks at the clock */
+};
+
+static void loop(nohi_worker *w);
+static void rest(nohi_worker *w);
+
+void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_worker_kind kind)
+{
+    w->system = system;
+    w->slots = &system->slots;
+    w->slots_base = system->slots.base;
+    w->policy.flow_home = NOHI_STAY;
+    w->id = id;
+    w->kind = kind;
+    w->self = (noh_self){.worker = w, .system = system};
+    nohi_pool_cache_init(&w->pool, &system->pool);
+    nohi_wheel_init(&w->wheel, &system->env, nohi_now(system));
+    store_relaxed(&w->commands.newest, NOHI_INBOX_ARMED); /* private: not yet in `homes` */
+}
+
+void nohi_worker_done(nohi_worker *w)
+{
+    nohi_wheel_done(&w->wheel);
+    nohi_pool_cache_done(&w->pool);
+}
+
+/* ---- what others leave here --------------------------------------------------------------- */
+
+void nohi_worker_announce(nohi_worker *w, nohi_actor *a)
+{
+    unsigned home = nohi_gate_home(&a->gate);
+    while (NOHI_UNLIKELY(home == NOHI_DEPOT)) {
+        if (nohi_actor_announce_in_depot(w, a)) {
+            return;
+        }
+        home = nohi_gate_home(&a->gate);
+    }
+    nohi_worker *to = nohi_system_home(w->system, home);
+    if (nohi_stack_push(&to->ready, nohi_actor_index(w->slots, a), &a->gate.ready_next)) {
+        nohi_worker_notify(w, to);
+    }
+}
+
+/* A plain thread has left; its mail goes to where the actors are now. */
+static void redirect(nohi_worker *w, nohi_worker *gone)
+{
+    for (uint32_t index = nohi_stack_take(&gone->ready); index != 0;) {
+        nohi_actor *a = nohi_slots_at(gone->slots, index);
+        index = a->gate.ready_next;
+        nohi_worker_announce(w, a);
+    }
+}
+
+void nohi_worker_notify(nohi_worker *w, nohi_worker *to)
+{
+    nohi_hint_raise(&to->mail);
+    switch (nohi_park_claim(&to->park)) {
+    case NOHI_DUTY_NONE:
+        return;
+    case NOHI_DUTY_WAKE:
+        if (to->kind == NOHI_HOST) {
+            to->host_wake(to->host_ctx);
+        } else {
+            nohi_park_wake(&to->park, &to->system->env);
+        }
+        return;
+    case NOHI_DUTY_REDIRECT:
+        redirect(w, to);
+        return;
+    }
+}
+
+bool nohi_worker_command(nohi_worker *from, nohi_worker *to, nohi_message_kind kind,
+                         uint32_t number)
+{
+    nohi_message *command = nohi_message_notice(&from->pool, kind, number);
+    if (command == NULL) {
+        return false;
+    }
+    (void)nohi_inbox_push(&to->commands, &command->letter, &command->letter);
+    nohi_worker_notify(from, to);
+    return true;
+}
+
+/* Chains come newest first; who waits longest should run first. */
+static uint32_t reversed_ready(nohi_slots *slots, uint32_t index)
+{
+    uint32_t oldest = 0;
+    while (index != 0) {
+        nohi_actor *a = nohi_slots_at(slots, index);
+        uint32_t next = a->gate.ready_next;
+        a->gate.ready_next = oldest;
+        oldest = index;
+        index = next;
+    }
+    return oldest;
+}
+
+static void obey_commands(nohi_worker *w)
+{
+    nohi_letter *letter = nohi_inbox_take(&w->commands);
+    while (letter != NULL) {
+        nohi_message *command = (nohi_message *)letter;
+        letter = letter->next;
+        if (command->kind == NOHI_STOPPING) {
+            nohi_system_note_stopping(w->system);
+            continue; /* it is ours, not the pool's */
+        }
+        if (command->kind == NOHI_TIMER_ADD) {
+            nohi_timer_add_here(w, command->number);
+        } else {
+            nohi_timer_drop_here(w, command->number);
+        }
+        nohi_message_free_block(&w->pool, command);
+    }
+}
+
+void nohi_worker_attend(nohi_worker *w)
+{
+    nohi_hint_lower(&w->mail);
+    uint32_t index = nohi_stack_take(&w->handed);
+    while (index != 0) {
+        nohi_actor *a = nohi_slots_at(w->slots, index);
+        index = a->run_next;
+        a->flags = (uint8_t)(a->flags & ~NOHI_QUEUED);
+        nohi_worker_queue(w, a);
+    }
+    index = reversed_ready(w->slots, nohi_stack_take(&w->ready));
+    while (index != 0) {
+        nohi_actor *a = nohi_slots_at(w->slots, index);
+        index = a->gate.ready_next;
+        if (NOHI_LIKELY(nohi_gate_home(&a->gate) == w->id)) {
+            a->flags |= NOHI_SIGNALED;
+            nohi_worker_queue(w, a);
+        } else {
+            nohi_worker_announce(w, a); /* WRK-2 */
+        }
+    }
+    obey_commands(w);
+    nohi_policy_give(w);
+}
+
+bool nohi_worker_has_mail(nohi_worker *w)
+{
+    return !nohi_stack_is_empty(&w->ready) || !nohi_stack_is_empty(&w->handed) ||
+           !nohi_inbox_is_empty(&w->commands) || load_seq_cst(&w->system->closing) != 0;
+}
+
+/* ---- the loop ----------------------------------------------------------------------------- */
+
+/* Apart, so that its frame lives when noh_fail jumps. */
+static void run_until_closed(nohi_worker *w)
+{
+    if (_setjmp(w->caught) != 0) {
+        nohi_receive_after_failure(w);
+    }
+    loop(w);
+}
+
+void nohi_worker_main(void *worker)
+{
+    nohi_worker *w = worker;
+    (void)pthread_setspecific(w->system->self_key, w);
+    run_until_closed(w);
+    (void)pthread_setspecific(w->system->self_key, NULL);
+    nohi_system_release(w->system);
+}
+
+static void loop(nohi_worker *w)
+{
+    for (;;) {
+        if (NOHI_UNLIKELY(nohi_hint_is_raised(&w->mail))) {
+            nohi_worker_attend(w);
+            if (load_relaxed(&w->system->closing) != 0) { /* re-checked before sleeping */
+                return;
+            }
+        }
+        if (w->run_first != 0) {
+            nohi_receive_turns(w, UINT32_MAX);
+        } else {
+            rest(w);
+        }
+    }
+}
+
+void nohi_worker_look_at_timers(nohi_worker *w, int64_t now_ns)
+{
+    if (nohi_wheel_count(&w->wheel) > 0) {
+        nohi_timer_fire(w, now_ns);
+    }
+}
+
+/* Looks around for a moment, then sleeps. Returns when there may be something to do. */
+static void rest(nohi_worker *w)
+{
+    const noh_env *env = &w->system->env;
+    store_relaxed(&w->balance.queued_ns, 0); /* counter */
+    store_relaxed(&w->running, 0);
+    if (NOHI_UNLIKELY(nohi_is_stopping(w->system))) {
+        nohi_system_note_rest(w->system);
+    }
+    int64_t now_ns = nohi_now(w->system);
+    int64_t spin_until_ns = w->system->spins ? now_ns + SPIN_NS : now_ns;
+    int64_t next_ns = nohi_timer_next(w);
+    int64_t ask_ns = now_ns;
+    w->policy.countdown = 0; /* what comes after idleness is worth a sample */
+    while (now_ns < spin_until_ns && now_ns < next_ns) {
+        for (int i = 0; i < 16; i++) {
+            if (nohi_hint_is_raised(&w->mail)) {
+                return;
+            }
+            env->relax(env->world);
+        }
+        now_ns = nohi_now(w->system);
+        if (now_ns >= ask_ns) {
+            ask_ns = now_ns + (nohi_policy_ask(w) ? 2000 : 10000);
+        }
+    }
+    if (now_ns >= next_ns) {
+        nohi_timer_fire(w, now_ns);
+        return;
+    }
+    nohi_park_announce(&w->park);
+    if (!nohi_worker_has_mail(w)) { /* WRK-1 */
+        nohi_park_wait(&w->park, env, next_ns == NOH_FOREVER ? -1 : next_ns - now_ns);
+    }
+    nohi_park_leave(&w->park, env);
+    nohi_hint_raise(&w->mail); /* whatever woke it */
+    nohi_worker_look_at_timers(w, nohi_now(w->system));
+}
+
+/* ---- for host loops ----------------------------------------------------------------------- */
+
+void nohi_worker_run(nohi_worker *w, int64_t until_ns)
+{
+    if (_setjmp(w->caught) != 0) {
+        nohi_receive_after_failure(w);
+    }
+    nohi_worker_look_at_timers(w, nohi_now(w->system));
+    do {
+        if (nohi_hint_is_raised(&w->mail)) {
+            nohi_worker_attend(w);
+        }
+        nohi_receive_turns(w, TURNS_PER_LOOK);
+    } while (w->run_first != 0 && nohi_now(w->system) < until_ns);
+    store_relaxed(&w->running, 0); /* counter */
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+#ifndef NOHI_WORKER_H
+#define NOHI_WORKER_H
+
+#include "actor.h"
+#include "hint.h"
+#include "park.h"
+#include "policy.h"
+#include "stack.h"
+#include "wheel.h"
+
+#include <noh/watch.h>
+#include <setjmp.h>
+
+typedef struct noh_system nohi_system;
+
+enum {
+    NOHI_WORKERS_MAX = 256,
+    NOHI_THREADS_MAX = 4096,
+    NOHI_HOMES_MAX = NOHI_WORKERS_MAX + NOHI_THREADS_MAX,
+#ifdef NOH_HOSTILE
+    NOHI_BATCH = 1, /* letters an actor handles in one turn */
+#else
+    NOHI_BATCH = 64, /* 16 to 64 measured best; the turn ends earlier when its queue does */
+#endif
+    NOHI_CHAIN_MAX = 64,
+};
+
+/* What became of the request in hand. */
+typedef enum nohi_answer_state {
+    NOHI_UNANSWERED,
+    NOHI_ANSWERED /* or forwarded, or promised */
+} nohi_answer_state;
+
+struct noh_self {
+    nohi_worker *worker;
+    nohi_system *system;
+    nohi_actor *actor; /* whose turn it is; a plain thread's own; NULL between turns */
+    noh_ref ref;
+    nohi_message *message; /* in hand, or NULL */
+    nohi_answer_state answer_state; /* of a request in hand; else of the last one */
+    bool promised; /* the message in hand belongs to a promise: do not free it */
+    bool in_handler;
+    noh_future answered;
+    nohi_message *kept;   /* the answer awaited last; a plain thread's */
+    noh_exit failure;     /* of noh_fail */
+    char error_text[256]; /* noh_error_text */
+};
+
+typedef enum nohi_worker_kind {
+    NOHI_WORKER, /* a thread of the system that runs actors */
+    NOHI_THREAD, /* a plain thread: home of its own actor alone */
+    NOHI_HOST,   /* a plain thread whose event loop runs actors too */
+} nohi_worker_kind;
+
+/* One writer each, summed on read. */
+typedef struct nohi_counts {
+    atom(uint64_t) sent;
+    atom(uint64_t) handled;
+    atom(uint64_t) dead[NOH_DEAD_REASONS];
+    atom(uint64_t) spawned;
+    atom(uint64_t) ended;
+} nohi_counts;
+
+/* A home of actors. Never freed before the system, so that a late announcer finds it. */
+struct nohi_worker {
+    /* its thread */
+    noh_self self;
+    nohi_system *system;
+    nohi_slots *slots;
+    uint32_t id;
+    nohi_worker_kind kind;
+    char *slots_base;     /* of `slots`, at hand */
+    uint32_t slots_limit; /* of `slots`, as last seen */
+    uint32_t run_first;   /* actors with something to do, oldest first */
+    uint32_t run_last;
+    uint32_t free_first; /* free slots */
+    uint32_t free_count;
+    nohi_actor *chain_to; /* letters for one actor elsewhere, not pushed yet */
+    nohi_letter *chain_newest;
+    nohi_letter *chain_oldest;
+    uint32_t chain_count;
+    nohi_pool_cache pool;
+    nohi_policy policy;
+    nohi_wheel wheel;
+    uint32_t timer_free; /* free timer records */
+    noh_ref woken_by;   /* who sent the newest letter this turn took from the inbox */
+    noh_exit ending;    /* while an actor ends */
+    bool ending_named;
+    jmp_buf caught;     /* where noh_fail goes */
+    void *memory; /* the block this struct lies in */
+    void *thread;
+    void (*host_wake)(void *ctx);
+    void *host_ctx;
+    pthread_t owner; /* THREAD, HOST: who may use the self */
+    bool in_use;     /* THREAD, HOST; under the system's lock */
+    nohi_message stopping; /* its own letter for NOHI_STOPPING: needs no memory */
+    bool stopping_sent;    /* under the system's stop_lock */
+    atom(uint32_t) answers_waiting; /* answers that arrived and were not awaited yet */
+
+    alignas(NOHI_CACHELINE) nohi_counts counts;
+    atom(uint32_t) running; /* slot whose turn it is, 0 between turns; for the stop report */
+    atom(const noh_type *) running_type;
+
+    /* any thread */
+    alignas(NOHI_CACHELINE) nohi_hint mail; /* something lies in one of these: */
+    nohi_stack ready;                       /* actors whose inbox was announced */
+    nohi_stack handed;                        /* actors given by their former owner */
+    nohi_inbox commands;                      /* TIMER_ADD, TIMER_DROP; always armed */
+    nohi_park park;
+    nohi_balance balance; /* policy.h */
+};
+
+NOHI_INLINE nohi_actor *nohi_worker_slot(nohi_worker *w, uint32_t index)
+{
+    return (nohi_actor *)(void *)(w->slots_base + ((size_t)index << NOHI_SLOT_SHIFT));
+}
+
+/* Is there such a slot? Asks the table when the worker's knowledge is too old. */
+NOHI_INLINE bool nohi_worker_has_slot(nohi_worker *w, uint32_t index)
+{
+    if (NOHI_UNLIKELY(index >= w->slots_limit)) {
+        w->slots_limit = load_acquire(&w->slots->limit); /* SLT-1 */
+    }
+    return index < w->slots_limit;
+}
+
+/* Puts an actor at the end of the run list, unless it is there. */
+NOHI_INLINE void nohi_worker_queue_at(nohi_worker *w, nohi_actor *a, uint32_t index)
+{
+    if (a->flags & NOHI_QUEUED) {
+        return;
+    }
+    a->flags |= NOHI_QUEUED;
+    a->run_next = 0;
+    if (w->run_first == 0) {
+        w->run_first = index;
+    } else {
+        nohi_worker_slot(w, w->run_last)->run_next = index;
+    }
+    w->run_last = index;
+}
+
+NOHI_INLINE void nohi_worker_queue(nohi_worker *w, nohi_actor *a)
+{
+    nohi_worker_queue_at(w, a, nohi_actor_index(w->slots, a));
+}
+
+/* The next actor; it stays QUEUED until its turn ends. NULL when there is none. */
+NOHI_INLINE nohi_actor *nohi_worker_next(nohi_worker *w, uint32_t *ret_index)
+{
+    uint32_t index = w->run_first;
+    if (index == 0) {
+        return NULL;
+    }
+    nohi_actor *a = nohi_worker_slot(w, index);
+    w->run_first = a->run_next;
+    *ret_index = index;
+    return a;
+}
+
+void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_worker_kind kind);
+void nohi_worker_done(nohi_worker *w);
+/* The body of a worker thread. */
+void nohi_worker_main(void *worker);
+/* Takes what others left here: announced and handed actors, commands, questions of idle workers. */
+void nohi_worker_attend(nohi_worker *w);
+/* Fires what is due; called at each sample, so about each 50 us, and around sleeping. */
+void nohi_worker_look_at_timers(nohi_worker *w, int64_t now_ns);
+/* Anything to attend? Any thread may write it, so a hint, unless after nohi_park_announce. */
+bool nohi_worker_has_mail(nohi_worker *w);
+/* Runs turns until nothing is runnable or `until_ns`; for host loops. */
+void nohi_worker_run(nohi_worker *w, int64_t until_ns);
+/* Makes `to` look at its mail: raises the hint, wakes it if it sleeps, redirects its mail if it left.
+ * Called on `w` after work was pushed. */
+void nohi_worker_notify(nohi_worker *w, nohi_worker *to);
+/* Makes the home of `a` look at its inbox. The push on `w` returned true (INB-1). */
+void nohi_worker_announce(nohi_worker *w, nohi_actor *a);
+/* Gives a command; false: no memory. Any thread with self. */
+bool nohi_worker_command(nohi_worker *from, nohi_worker *to, nohi_message_kind kind,
+                         uint32_t number);
+
+/* Ends a plain thread's hold of the message, or the answer, it got last. */
+void nohi_thread_finish(noh_self *self);
+/* Waits until `done`; TIMEOUT. A plain thread, outside handlers. */
+noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
+                         bool (*done)(nohi_worker *w, void *ctx), void *ctx);
+/* One round of a plain thread or host loop: run what is runnable, take what came. */
+void nohi_thread_work(nohi_worker *w);
+/* Gives back what a plain thread's home holds; true: asks were open. */
+bool nohi_thread_leave(nohi_worker *w);
+
+#endif

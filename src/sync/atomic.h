@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Atomic operations named by their memory order.
+ *
+ * Purpose   The only file that includes <stdatomic.h>. A reader sees the order at the call, and a
+ *           model checker can replace this file without touching the algorithms.
+ * Why not   <stdatomic.h> directly: its short names mean seq_cst, so the cheapest spelling hides
+ *           the strongest order. Stand-alone fences: ThreadSanitizer does not model them. */
+#ifndef NOHI_ATOMIC_H
+#define NOHI_ATOMIC_H
+
+#include <stdatomic.h>
+
+#define atom(T) _Atomic(T)
+
+#define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
+#define load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+#define load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
+#define store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
+#define xchg_acquire(p, v) atomic_exchange_explicit((p), (v), memory_order_acquire)
+#define xchg_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
+#define add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
+#define sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+#define sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
+#define or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+/* On failure all write the value found to `*seen` and order nothing. */
+#define cas_weak_release(p, seen, v) \
+    atomic_compare_exchange_weak_explicit((p), (seen), (v), memory_order_release, \
+                                          memory_order_relaxed)
+#define cas_weak_seq_cst(p, seen, v) \
+    atomic_compare_exchange_weak_explicit((p), (seen), (v), memory_order_seq_cst, \
+                                          memory_order_relaxed)
+#define cas_seq_cst(p, seen, v) \
+    atomic_compare_exchange_strong_explicit((p), (seen), (v), memory_order_seq_cst, \
+                                            memory_order_relaxed)
+#define cas_relaxed(p, seen, v) \
+    atomic_compare_exchange_strong_explicit((p), (seen), (v), memory_order_relaxed, \
+                                            memory_order_relaxed)
+
+/* A counter with one writer: others read it whenever they like and decide nothing on it. No locked
+ * instruction. */
+#define bump(p) store_relaxed((p), load_relaxed(p) + 1)
+#define bump_by(p, n) store_relaxed((p), load_relaxed(p) + (n))
+
+#endif
