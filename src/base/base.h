@@ -73,6 +73,12 @@ NOHI_INLINE unsigned nohi_lowest_bit(uint64_t bits)
     return (unsigned)__builtin_ctzll(bits);
 }
 
+/* A time so much later, or INT64_MAX. `delay_ns` >= 0; a clock may be below zero. */
+NOHI_INLINE int64_t nohi_later(int64_t now_ns, int64_t delay_ns)
+{
+    return now_ns > 0 && delay_ns > INT64_MAX - now_ns ? INT64_MAX : now_ns + delay_ns;
+}
+
 NOHI_INLINE void *nohi_alloc(const noh_env *env, size_t size)
 {
     return env->alloc(env->world, size);

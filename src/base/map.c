@@ -77,6 +77,15 @@ bool nohi_map_get(const nohi_map *map, const char *key, uint64_t *ret_value)
     return true;
 }
 
+bool nohi_map_set(nohi_map *map, const char *key, uint64_t value)
+{
+    nohi_map_entry *entry = find(map, key, hash_of(map, key));
+    if (entry != NULL) {
+        entry->value = value;
+    }
+    return entry != NULL;
+}
+
 bool nohi_map_remove(nohi_map *map, const char *key)
 {
     nohi_map_entry *entry = find(map, key, hash_of(map, key));

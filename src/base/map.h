@@ -29,6 +29,9 @@ void nohi_map_done(nohi_map *map);
 /* Errors: TAKEN (the key is there, its value stays), NOMEM (the map is as before). Copies `key`. */
 noh_err nohi_map_put(nohi_map *map, const char *key, uint64_t value);
 
+/* Gives a key that is there another value. False when it is not there. */
+bool nohi_map_set(nohi_map *map, const char *key, uint64_t value);
+
 /* False when the key is not there. `ret_value` may be NULL. */
 bool nohi_map_get(const nohi_map *map, const char *key, uint64_t *ret_value);
 

@@ -47,7 +47,7 @@ static const void *element(const noh_field *field, noh_list list, size_t i)
 
 /* ---- measuring ---------------------------------------------------------------------------- */
 
-static bool measure(const noh_type *type, const void *message, size_t *used);
+static noh_err measure(const noh_type *type, const void *message, size_t *used);
 
 static bool is_plain(const noh_field *field)
 {
@@ -56,72 +56,75 @@ static bool is_plain(const noh_field *field)
 }
 
 /* Adds a piece to *used, which stays at or below EXTRA_MAX. */
-static bool take(size_t *used, size_t size, size_t alignment)
+static noh_err take(size_t *used, const void *piece, size_t size, size_t alignment)
 {
     size_t start = nohi_align_up(*used, alignment);
+    if (piece == NULL) {
+        return NOH_E_INVAL;
+    }
     if (size > EXTRA_MAX) {
-        return false;
+        return NOH_E_TOO_BIG;
     }
     *used = start + nohi_align_up(size, PIECE_ALIGNMENT);
-    return *used <= EXTRA_MAX;
+    return *used <= EXTRA_MAX ? NOH_OK : NOH_E_TOO_BIG;
 }
 
-static bool measure_element(const noh_field *field, const void *at, size_t *used)
+static noh_err measure_element(const noh_field *field, const void *at, size_t *used)
 {
     noh_text text;
     noh_bytes bytes;
     switch (field->kind) {
     case NOH_KIND_TEXT:
         memcpy(&text, at, sizeof text);
-        return text == NULL || take(used, strlen(text) + 1, PIECE_ALIGNMENT);
+        return text == NULL ? NOH_OK : take(used, text, strlen(text) + 1, PIECE_ALIGNMENT);
     case NOH_KIND_BYTES:
     case NOH_KIND_ANY: // the same two members
         memcpy(&bytes, at, sizeof bytes);
-        return bytes.size == 0 || (bytes.data != NULL && take(used, bytes.size, PIECE_ALIGNMENT));
+        return bytes.size == 0 ? NOH_OK : take(used, bytes.data, bytes.size, PIECE_ALIGNMENT);
     case NOH_KIND_STRUCT:
         return measure(field->type, at, used);
     default:
-        return true;
+        return NOH_OK;
     }
 }
 
-static bool measure_field(const noh_field *field, const void *message, size_t *used)
+static noh_err measure_field(const noh_field *field, const void *message, size_t *used)
 {
     noh_list list = elements(field, message);
+    noh_err err = NOH_OK;
     if (field->shape == NOH_SHAPE_LIST && list.count > 0) {
-        if (list.items == NULL || list.count > EXTRA_MAX / field->size ||
-            !take(used, list.count * field->size, LIST_ALIGNMENT)) {
-            return false;
-        }
+        size_t size = list.count > EXTRA_MAX / field->size ? SIZE_MAX : list.count * field->size;
+        err = take(used, list.items, size, LIST_ALIGNMENT);
     }
-    if (is_plain(field)) {
-        return true;
+    if (err != NOH_OK || is_plain(field)) {
+        return err;
     }
-    for (size_t i = 0; i < list.count; i++) {
-        if (!measure_element(field, element(field, list, i), used)) {
-            return false;
-        }
+    for (size_t i = 0; i < list.count && err == NOH_OK; i++) {
+        err = measure_element(field, element(field, list, i), used);
     }
-    return true;
+    return err;
 }
 
-static bool measure(const noh_type *type, const void *message, size_t *used)
+static noh_err measure(const noh_type *type, const void *message, size_t *used)
 {
+    noh_err err = NOH_OK;
     if ((type->needs & NOH_NEEDS_COPY) == 0) { // TYP-3
-        return true;
+        return NOH_OK;
     }
-    for (size_t i = 0; i < type->field_count; i++) {
-        if (!measure_field(&type->fields[i], message, used)) {
-            return false;
-        }
+    for (size_t i = 0; i < type->field_count && err == NOH_OK; i++) {
+        err = measure_field(&type->fields[i], message, used);
     }
-    return true;
+    return err;
 }
 
-size_t nohi_type_extra(const noh_type *type, const void *message)
+noh_err nohi_type_extra(const noh_type *type, const void *message, size_t *ret_size)
 {
     size_t used = 0;
-    return measure(type, message, &used) ? used : SIZE_MAX;
+    noh_err err = measure(type, message, &used);
+    if (err == NOH_OK) {
+        *ret_size = used;
+    }
+    return err;
 }
 
 /* ---- copying ------------------------------------------------------------------------------ */

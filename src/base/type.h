@@ -8,13 +8,13 @@
 
 #include <noh/message.h>
 
-/* Bytes beyond the struct that a deep copy of `message` needs, or SIZE_MAX: more than 1 GiB, or
- * broken (bytes, an any or a list that counts something at NULL). 0 if a plain copy is enough. */
-size_t nohi_type_extra(const noh_type *type, const void *message);
+/* Bytes beyond the struct that a deep copy of `message` needs; 0 if a plain copy is enough.
+ * Errors: TOO_BIG (more than 1 GiB), INVAL (bytes, an any or a list that counts something at NULL). */
+noh_err nohi_type_extra(const noh_type *type, const void *message, size_t *ret_size);
 
 /* Copies the struct to `dst` and everything it points to into `room`, which is aligned to 16 and
  * has what nohi_type_extra gave for `src`. Boxes and shared payloads are copied as values:
- * afterwards only one of the two messages owns them. Assumes that extra was not SIZE_MAX. */
+ * afterwards only one of the two messages owns them.  */
 void nohi_type_copy(const noh_type *type, void *dst, const void *src, void *room);
 
 typedef void (*nohi_type_visit_fn)(void *ctx, const noh_field *field, void *at);

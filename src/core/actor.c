@@ -11,7 +11,11 @@
  *             ACT-3  a spawn keeps QUEUED, SIGNALED and the inbox of the slot: a late sender may be
  *                    at work there.
  *             ACT-4  a slot in the depot, the list of free slots that all share, has the home
- *                    NOHI_DEPOT and belongs to whoever holds the slots' lock. */
+ *                    NOHI_DEPOT and belongs to whoever holds the slots' lock. Plain threads take
+ *                    slots from there and have none of their own, since they run no turns: the
+ *                    taker keeps NOHI_DEPOT, and fills the slot but for its inbox, until it settles
+ *                    the tenant under the lock.
+ *             ACT-5  START is the first letter of its actor, whoever learns its ref or its name. */
 #include "actor.h"
 
 #include "deadletter.h"
@@ -23,15 +27,37 @@
 
 #include <stdarg.h>
 
-enum { CARVE = 32, GIVE_BACK = 256, STATE_LIMIT = 1 << 30 };
+enum { CARVE = 32, STATE_LIMIT = 1 << 30 };
 
 static noh_err refill(nohi_worker *w);
 static void give_back(nohi_worker *w);
+static noh_err carve(nohi_worker *w, unsigned home, uint32_t *ret_first, uint32_t *ret_count);
+static uint32_t link_of(const nohi_actor *a);
+static void set_link(nohi_actor *a, uint32_t next);
 static noh_err make_state(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior);
 static void drop_state(nohi_worker *w, nohi_actor *a);
 static void drain(nohi_worker *w, nohi_actor *a, noh_ref ref, nohi_letter **watchers);
+static nohi_letter *clear(nohi_worker *w, nohi_actor *a, uint32_t *ret_open);
 
 /* ---- slots -------------------------------------------------------------------------------- */
+
+/* A free slot's link to the next one. Not `run_next`, which may be in use: ACT-3. */
+static uint32_t link_of(const nohi_actor *a)
+{
+    return (uint32_t)(uintptr_t)a->state_block;
+}
+
+static void set_link(nohi_actor *a, uint32_t next)
+{
+    a->state_block = (void *)(uintptr_t)next;
+}
+
+static void push_free(nohi_worker *w, nohi_actor *a)
+{
+    set_link(a, w->free_first);
+    w->free_first = nohi_actor_index(w->slots, a);
+    w->free_count++;
+}
 
 noh_err nohi_actor_slot(nohi_worker *w, nohi_actor **ret_actor)
 {
@@ -42,7 +68,7 @@ noh_err nohi_actor_slot(nohi_worker *w, nohi_actor **ret_actor)
         }
     }
     nohi_actor *a = nohi_slots_at(w->slots, w->free_first);
-    w->free_first = (uint32_t)(uintptr_t)a->state_block; /* run_next may be in use: ACT-3 */
+    w->free_first = link_of(a);
     w->free_count--;
     *ret_actor = a;
     return NOH_OK;
@@ -54,43 +80,81 @@ void nohi_actor_release(nohi_worker *w, nohi_actor *a)
         return; /* SLT-3: every generation was used; it stays DEAD */
     }
     store_relaxed(&a->life, NOHI_FREE); /* private */
-    a->state_block = (void *)(uintptr_t)w->free_first;
-    w->free_first = nohi_actor_index(w->slots, a);
-    if (++w->free_count >= 4 * GIVE_BACK) {
+    push_free(w, a);
+    if (w->free_count >= w->free_max) {
         give_back(w);
     }
 }
 
-/* Slots that other workers had too many of, else fresh ones. */
-static noh_err refill(nohi_worker *w)
+/* The first slot of the depot, or NULL. Under the slots' lock. */
+static nohi_actor *pop_depot(nohi_slots *slots)
+{
+    if (slots->free_first == 0) {
+        return NULL;
+    }
+    nohi_actor *a = nohi_slots_at(slots, slots->free_first);
+    slots->free_first = link_of(a);
+    return a;
+}
+
+noh_err nohi_actor_slot_of_depot(nohi_worker *w, nohi_actor **ret_actor)
 {
     nohi_slots *slots = w->slots;
-    uint32_t first;
-    uint32_t count = 0;
     pthread_mutex_lock(&slots->lock);
-    while (slots->free_first != 0 && count < GIVE_BACK) {
-        uint32_t index = slots->free_first;
-        nohi_actor *a = nohi_slots_at(slots, index);
-        slots->free_first = (uint32_t)(uintptr_t)a->state_block;
-        a->state_block = (void *)(uintptr_t)w->free_first;
-        w->free_first = index;
-        nohi_gate_move(&a->gate, w->id); /* ACT-4: under the lock */
-        count++;
-    }
+    nohi_actor *a = pop_depot(slots);
     pthread_mutex_unlock(&slots->lock);
-    w->free_count += count;
-    if (count == 0) {
-        noh_err err = nohi_slots_carve(slots, CARVE, w->id, &first);
+    if (a == NULL) {
+        uint32_t first;
+        uint32_t count;
+        noh_err err = carve(w, NOHI_DEPOT, &first, &count);
         if (err != NOH_OK) {
             return err;
         }
-        for (count = CARVE; count > 0; count--) {
-            nohi_actor *a = nohi_slots_at(slots, first + count - 1);
-            a->state_block = (void *)(uintptr_t)w->free_first;
-            w->free_first = first + count - 1;
+        for (uint32_t i = 1; i < count; i++) {
+            nohi_actor_deposit(w, nohi_slots_at(slots, first + i));
         }
-        w->free_count = CARVE;
+        a = nohi_slots_at(slots, first);
+    }
+    *ret_actor = a;
+    return NOH_OK;
+}
+
+/* Fresh slots: CARVE, or as many as are left. */
+static noh_err carve(nohi_worker *w, unsigned home, uint32_t *ret_first, uint32_t *ret_count)
+{
+    noh_err err;
+    *ret_count = CARVE;
+    do {
+        err = nohi_slots_carve(w->slots, *ret_count, home, ret_first);
+    } while (err == NOH_E_LIMIT && (*ret_count /= 2) > 0);
+    return err;
+}
+
+/* Slots that others had too many of, else fresh ones. */
+static noh_err refill(nohi_worker *w)
+{
+    nohi_slots *slots = w->slots;
+    pthread_mutex_lock(&slots->lock);
+    while (w->free_count < w->free_max / 4) {
+        nohi_actor *a = pop_depot(slots);
+        if (a == NULL) {
+            break;
+        }
+        push_free(w, a);
+        nohi_gate_move(&a->gate, w->id); /* ACT-4: under the lock */
+    }
+    pthread_mutex_unlock(&slots->lock);
+    if (w->free_count > 0) {
         return NOH_OK;
+    }
+    uint32_t first;
+    uint32_t count;
+    noh_err err = carve(w, w->id, &first, &count);
+    if (err != NOH_OK) {
+        return err;
+    }
+    while (count-- > 0) {
+        push_free(w, nohi_slots_at(slots, first + count));
     }
     return NOH_OK;
 }
@@ -99,10 +163,27 @@ void nohi_actor_deposit(nohi_worker *w, nohi_actor *a)
 {
     nohi_slots *slots = w->slots;
     pthread_mutex_lock(&slots->lock);
-    a->state_block = (void *)(uintptr_t)slots->free_first;
+    set_link(a, slots->free_first);
     slots->free_first = nohi_actor_index(slots, a);
     nohi_gate_move(&a->gate, NOHI_DEPOT); /* ACT-4 */
     pthread_mutex_unlock(&slots->lock);
+}
+
+/* Half of the free slots, but none that a late sender has put into the run list (ACT-1). */
+static void give_back(nohi_worker *w)
+{
+    uint32_t index = w->free_first;
+    w->free_first = 0;
+    w->free_count = 0;
+    while (index != 0) {
+        nohi_actor *a = nohi_slots_at(w->slots, index);
+        index = link_of(a);
+        if (w->free_count < w->free_max / 2 || a->flags != 0) {
+            push_free(w, a);
+        } else {
+            nohi_actor_deposit(w, a);
+        }
+    }
 }
 
 bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a)
@@ -121,7 +202,7 @@ bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a)
             taken->next = late;
             late = taken;
             taken = next;
-            sub_relaxed(&a->gate.inbox_len, 1);
+            sub_relaxed(&a->gate.inbox_len, nohi_message_is_counted((nohi_message *)late));
         }
     }
     pthread_mutex_unlock(&slots->lock);
@@ -133,33 +214,13 @@ bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a)
     return there;
 }
 
-/* Half of the free slots, but none that a late sender has put into the run list (ACT-1). */
-static void give_back(nohi_worker *w)
-{
-    uint32_t index = w->free_first;
-    w->free_first = 0;
-    w->free_count = 0;
-    while (index != 0) {
-        uint32_t here = index;
-        nohi_actor *a = nohi_slots_at(w->slots, here);
-        index = (uint32_t)(uintptr_t)a->state_block;
-        if (w->free_count < 2 * GIVE_BACK || a->flags != 0) {
-            a->state_block = (void *)(uintptr_t)w->free_first;
-            w->free_first = here;
-            w->free_count++;
-        } else {
-            nohi_actor_deposit(w, a);
-        }
-    }
-}
-
 void nohi_actor_splice(nohi_actor *a, nohi_letter *oldest)
 {
-    uint32_t count = 1;
     nohi_letter *newest = oldest;
+    uint32_t count = nohi_message_is_counted((nohi_message *)newest);
     while (newest->next != NULL) {
         newest = newest->next;
-        count++;
+        count += nohi_message_is_counted((nohi_message *)newest);
     }
     if (a->head == NULL) {
         a->head = oldest;
@@ -169,8 +230,22 @@ void nohi_actor_splice(nohi_actor *a, nohi_letter *oldest)
     a->tail = newest;
     uint32_t len = load_relaxed(&a->len) + count; /* private */
     store_relaxed(&a->len, len);
-    store_relaxed(&a->gate.local_len, len); /* first here, then out there: never too few */
-    sub_relaxed(&a->gate.inbox_len, count);
+    if (!nohi_actor_is_exact(a)) {
+        store_relaxed(&a->gate.local_len, len); /* first here, then out there: never too few */
+        sub_relaxed(&a->gate.inbox_len, count);
+    }
+}
+
+void nohi_actor_push_back(nohi_actor *a, nohi_message *message)
+{
+    uint32_t counted = nohi_message_is_counted(message);
+    message->letter.next = a->head;
+    a->tail = a->head == NULL ? &message->letter : a->tail;
+    a->head = &message->letter;
+    bump_by(&a->len, counted);
+    if (nohi_actor_is_exact(a)) {
+        add_relaxed(&a->gate.inbox_len, counted); /* counter, SND-3 */
+    }
 }
 
 nohi_extra *nohi_actor_extra(nohi_worker *w, nohi_actor *a)
@@ -222,22 +297,93 @@ static noh_err make_start(noh_self *self, const noh_behavior *behavior, const vo
     return NOH_OK;
 }
 
-/* The new tenant moves in; its ref is not known to anybody yet. */
-static noh_ref move_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
-                       const noh_spawn_options *options)
+void nohi_actor_open(nohi_actor *a, unsigned traits, uint32_t mailbox_max)
 {
-    bool bounded = options != NULL && options->mailbox_max != 0;
-    bool pinned = options != NULL && options->pinned;
+    uint32_t late = load_relaxed(&a->len); /* private: late letters may lie there */
+    if (nohi_actor_is_exact(a)) {
+        sub_relaxed(&a->gate.inbox_len, late); /* counter, SND-3 */
+    }
+    store_relaxed(&a->mailbox_max, mailbox_max);
+    if (nohi_actor_is_exact(a)) {
+        add_relaxed(&a->gate.inbox_len, late);
+    }
+    store_relaxed(&a->gate.local_len, nohi_actor_is_exact(a) ? 0 : late);
     store_relaxed(&a->gate.stop, 0); /* GAT-5: only older generations can have asked */
-    nohi_gate_open(&a->gate, (bounded ? NOHI_TRAIT_BOUNDED : 0u) |
-                                 (pinned ? NOHI_TRAIT_PINNED : 0u));
+    nohi_gate_open(&a->gate, traits);
+}
+
+void nohi_actor_settle(nohi_worker *w, nohi_actor *a, nohi_worker *home)
+{
+    if (nohi_gate_home(&a->gate) != NOHI_DEPOT) {
+        store_relaxed(&a->life, NOHI_LIVE); /* private until the ref is known */
+        return;
+    }
+    pthread_mutex_lock(&w->slots->lock);
+    store_relaxed(&a->life, NOHI_LIVE);
+    nohi_gate_move(&a->gate, home->id); /* ACT-4 */
+    pthread_mutex_unlock(&w->slots->lock);
+}
+
+/* The new tenant moves in, with its first letter (or NULL). */
+static noh_ref move_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
+                       const noh_spawn_options *options, nohi_message *start)
+{
+    uint32_t bound = options == NULL ? 0 : options->mailbox_max;
+    bool pinned = options != NULL && options->pinned;
+    bound = bound > ~NOHI_EXACT ? ~NOHI_EXACT : bound;
+    nohi_actor_open(a, (bound != 0 ? NOHI_TRAIT_BOUNDED : 0u) | (pinned ? NOHI_TRAIT_PINNED : 0u),
+                    bound != 0 ? bound | NOHI_EXACT : w->system->options.mailbox_max);
     a->behavior = behavior;
     a->extra = NULL;
-    store_relaxed(&a->mailbox_max,
-                  bounded ? options->mailbox_max : w->system->options.mailbox_max);
-    store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* late letters may lie there */
-    store_relaxed(&a->life, NOHI_LIVE);                       /* private until the ref is known */
+    if (start != NULL) {
+        start->generation = nohi_gate_generation(&a->gate);
+        nohi_actor_append(a, start); /* ACT-5; behind late letters, which do not count */
+        a->flags |= NOHI_UNSTARTED;
+    }
     return nohi_actor_ref(w->slots, a);
+}
+
+/* Lets the actor run for the first time, at home here or where it was sent to. */
+static void set_going(nohi_worker *w, nohi_actor *a, nohi_worker *home)
+{
+    if (home == w) {
+        nohi_worker_queue(w, a);
+        nohi_worker_stir(w);
+    } else if (nohi_stack_push(&home->handed, nohi_actor_index(w->slots, a), &a->run_next)) {
+        nohi_worker_notify(w, home);
+    }
+}
+
+/* Spawns with all memory at hand; `undo` is a notice to stop it with should its name be taken. */
+static noh_err spawn_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
+                        const noh_spawn_options *options, nohi_message *start, nohi_message *undo,
+                        noh_ref *ret_ref)
+{
+    noh_ref ref = move_in(w, a, behavior, options, start);
+    nohi_worker *home = nohi_policy_home(w);
+    if (home != w && start != NULL) {
+        a->flags |= NOHI_QUEUED; /* on its way: nobody may run it before it is handed over */
+    }
+    bump(&w->counts.spawned);
+    nohi_actor_settle(w, a, home);
+    noh_err err = NOH_OK;
+    if (options != NULL && options->name != NULL) {
+        err = noh_register(&w->self, options->name, ref);
+        if (err != NOH_OK) {
+            (void)nohi_gate_ask_stop(&a->gate, nohi_ref_generation(ref), NOH_STOP_KILL);
+            (void)nohi_send(w, ref, undo, true);
+        } else {
+            nohi_message_free_block(&w->pool, undo);
+        }
+    }
+    if (start != NULL) {
+        set_going(w, a, home);
+    }
+    if (NOHI_UNLIKELY(w->kind != NOHI_WORKER && nohi_system_stop_overtook(w->system))) {
+        (void)noh_stop(&w->self, ref, NOH_STOP_DRAIN); /* STP-1 */
+    }
+    *ret_ref = ref;
+    return err;
 }
 
 noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, const void *arguments,
@@ -259,47 +405,40 @@ noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, const void 
     if (err != NOH_OK) {
         return err;
     }
-    nohi_actor *a = NULL;
-    err = nohi_actor_slot(w, &a);
-    if (err != NOH_OK) {
-        goto fail_start;
+    nohi_message *undo = NULL;
+    if (options != NULL && options->name != NULL) {
+        undo = nohi_message_notice(&w->pool, NOHI_STOP, NOH_STOP_KILL);
+        if (undo == NULL) {
+            err = NOH_E_NOMEM;
+            goto fail_start;
+        }
     }
-    uint32_t next_free = (uint32_t)(uintptr_t)a->state_block;
+    nohi_actor *a = NULL;
+    err = w->kind == NOHI_THREAD ? nohi_actor_slot_of_depot(w, &a) : nohi_actor_slot(w, &a);
+    if (err != NOH_OK) {
+        goto fail_undo;
+    }
     err = make_state(w, a, behavior);
     if (err != NOH_OK) {
         goto fail_slot;
     }
-    noh_ref ref = move_in(w, a, behavior, options);
-    bump(&w->counts.spawned);
-    if (NOHI_UNLIKELY(w->kind != NOHI_WORKER && nohi_system_stop_overtook(w->system))) {
-        (void)noh_stop(self, ref, NOH_STOP_DRAIN); /* STP-1 */
+    noh_ref ref;
+    err = spawn_in(w, a, behavior, options, start, undo, &ref);
+    if (err == NOH_OK) {
+        *ret_ref = ref;
     }
-    nohi_worker *home = nohi_policy_home(w);
-    if (home != w) {
-        nohi_gate_move(&a->gate, home->id);
-    }
-    if (options != NULL && options->name != NULL) {
-        err = noh_register(self, options->name, ref);
-        if (err != NOH_OK) {
-            goto fail_name;
-        }
-    }
-    if (start != NULL) {
-        (void)nohi_send(w, ref, start, true); /* it lives: nobody else has its ref */
-    }
-    *ret_ref = ref;
-    return NOH_OK;
-
-fail_name:
-    if (start != NULL) {
-        nohi_message_unmake(&w->pool, start);
-    }
-    (void)noh_stop(self, ref, NOH_STOP_KILL);
     return err;
+
 fail_slot:
-    a->state_block = (void *)(uintptr_t)next_free;
-    w->free_first = nohi_actor_index(w->slots, a);
-    w->free_count++;
+    if (w->kind == NOHI_THREAD) {
+        nohi_actor_deposit(w, a);
+    } else {
+        push_free(w, a);
+    }
+fail_undo:
+    if (undo != NULL) {
+        nohi_message_free_block(&w->pool, undo);
+    }
 fail_start:
     if (start != NULL) {
         nohi_message_unmake(&w->pool, start);
@@ -384,7 +523,9 @@ void noh_fail(noh_self *self, noh_err code, const char *format, ...)
     *failure = (noh_exit){.kind = NOH_EXIT_FAILED, .code = code == NOH_OK ? NOH_E_FAILED : code};
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(failure->text, sizeof failure->text, format == NULL ? "" : format, arguments);
+    if (format != NULL) {
+        vsnprintf(failure->text, sizeof failure->text, format, arguments);
+    }
     va_end(arguments);
     if (!self->in_handler) {
         nohi_log(self->system, NOH_LOG_ERROR, self->ref, NULL, "noh_fail outside a handler: %s",
@@ -405,56 +546,86 @@ bool noh_is_alive(noh_system *system, noh_ref actor)
 
 /* ---- end ---------------------------------------------------------------------------------- */
 
+/* The hook of its end, unless its state never was whole. */
+static void run_last_hook(nohi_worker *w, nohi_actor *a)
+{
+    noh_self *self = &w->self;
+    const noh_exit *exit = &w->ending;
+    if (exit->kind == NOH_EXIT_KILLED || (a->flags & NOHI_UNSTARTED)) {
+        return;
+    }
+    noh_handler_fn hook = nohi_behavior_hook(
+        a->behavior, exit->kind == NOH_EXIT_FAILED ? NOH_HOOK_FAILURE : NOH_HOOK_STOP);
+    if (hook == NULL) {
+        return;
+    }
+    self->message = NULL;
+    self->answer_state = NOHI_UNANSWERED;
+    self->in_handler = true;
+    store_relaxed(&w->running_type, NULL); /* counter: for the stop report */
+    noh_err err = hook(self, nohi_actor_state(a), exit);
+    self->in_handler = false;
+    if (err != NOH_OK) {
+        nohi_log(w->system, NOH_LOG_ERROR, self->ref, a->behavior, "a stop hook failed: %s",
+                 noh_err_text(err));
+    }
+}
+
 void nohi_actor_end(nohi_worker *w, nohi_actor *a, const noh_exit *exit)
 {
     w->ending = *exit;
-    w->ending_named = nohi_gate_close(&a->gate); /* from here on tells get GONE */
-    store_relaxed(&a->life, NOHI_ENDING);        /* private */
-    noh_handler_fn hook = NULL;
-    if (exit->kind != NOH_EXIT_KILLED) {
-        hook = nohi_behavior_hook(a->behavior, exit->kind == NOH_EXIT_FAILED ? NOH_HOOK_FAILURE
-                                                                             : NOH_HOOK_STOP);
-    }
-    if (hook != NULL) {
-        w->self.message = NULL;
-        w->self.in_handler = true;
-        noh_err err = hook(&w->self, nohi_actor_state(a), &w->ending);
-        w->self.in_handler = false;
-        if (err != NOH_OK) {
-            nohi_log(w->system, NOH_LOG_ERROR, w->self.ref, a->behavior, "a stop hook failed: %s",
-                     noh_err_text(err));
-        }
-    }
+    store_relaxed(&a->life, NOHI_ENDING); /* private */
+    run_last_hook(w, a);
     nohi_actor_end_rest(w, a, &w->ending);
+}
+
+static void tell_watchers(nohi_worker *w, nohi_letter *watchers, const noh_exit *exit)
+{
+    while (watchers != NULL) {
+        nohi_letter *watch = watchers;
+        watchers = watch->next;
+        nohi_actor_tell_exit(w, (nohi_message *)watch, exit);
+    }
 }
 
 void nohi_actor_end_rest(nohi_worker *w, nohi_actor *a, const noh_exit *exit)
 {
-    nohi_send_flush(w); /* ACT-2 */
-    if (w->ending_named) {
+    uint32_t open;
+    nohi_send_flush(w);                 /* ACT-2 */
+    if (nohi_gate_close(&a->gate)) { /* from here on tells get GONE */
         nohi_name_forget(w->system, w->self.ref);
     }
-    nohi_actor_clear(w, a, exit);
+    nohi_letter *watchers = clear(w, a, &open);
     bump(&w->counts.ended);
+    tell_watchers(w, watchers, exit); /* ACT-2 */
 }
 
-void nohi_actor_clear(nohi_worker *w, nohi_actor *a, const noh_exit *exit)
+uint32_t nohi_actor_end_thread(nohi_worker *w, nohi_actor *a)
+{
+    uint32_t open;
+    if (nohi_gate_close(&a->gate)) {
+        nohi_name_forget(w->system, w->self.ref);
+    }
+    tell_watchers(w, clear(w, a, &open), &(noh_exit){.kind = NOH_EXIT_NORMAL});
+    return open;
+}
+
+/* Everything an actor holds; its generation is closed. Returns who waits for its end. */
+static nohi_letter *clear(nohi_worker *w, nohi_actor *a, uint32_t *ret_open)
 {
     noh_ref ref = w->self.ref;
     nohi_letter *watchers = NULL;
     drain(w, a, ref, &watchers);
-    if (a->flags & NOHI_SIGNALED) { /* RCV-2; else the inbox comes later, and is late */
-        nohi_letter *taken = nohi_inbox_take(&a->gate.inbox);
-        if (taken != NULL) {
-            nohi_actor_splice(a, taken);
-            drain(w, a, ref, &watchers);
-        }
+    if (!nohi_inbox_is_empty(&a->gate.inbox)) { /* RCV-2 */
+        nohi_actor_splice(a, nohi_inbox_take(&a->gate.inbox));
+        drain(w, a, ref, &watchers);
     }
     drop_state(w, a);
     nohi_extra *extra = a->extra;
+    *ret_open = 0;
     if (extra != NULL) {
         nohi_promise_done(w, a);
-        (void)nohi_ask_done(w, a);
+        *ret_open = nohi_ask_done(w, a);
         nohi_timer_done(w, a);
         while (extra->watchers != NULL) {
             nohi_letter *watch = extra->watchers;
@@ -465,14 +636,10 @@ void nohi_actor_clear(nohi_worker *w, nohi_actor *a, const noh_exit *exit)
         nohi_free(&w->system->env, extra, sizeof *extra);
         a->extra = NULL;
     }
-    a->flags = (uint8_t)((a->flags & ~(NOHI_EXITING | NOHI_TIMED)) | NOHI_ENDED);
+    a->flags = (uint8_t)((a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) | NOHI_ENDED);
     a->behavior = NULL;
     store_relaxed(&a->life, NOHI_DEAD); /* private */
-    while (watchers != NULL) {
-        nohi_letter *watch = watchers;
-        watchers = watch->next;
-        nohi_actor_tell_exit(w, (nohi_message *)watch, exit); /* ACT-2 */
-    }
+    return watchers;
 }
 
 /* The queue becomes dead letters, but for who waits for the end. */

@@ -15,6 +15,9 @@ typedef struct nohi_timers nohi_timers;
 
 enum { NOHI_STATE_INLINE = 48 };
 
+/* In `mailbox_max`: this bound is counted message by message, all of them in `inbox_len`. */
+#define NOHI_EXACT UINT32_C(0x80000000)
+
 /* The life of a slot. */
 typedef enum nohi_life {
     NOHI_FREE,   /* nobody; in a free list */
@@ -29,6 +32,7 @@ enum {
     NOHI_EXITING = 4,  /* noh_exit_self was called */
     NOHI_TIMED = 8,    /* noh_idle_after is on */
     NOHI_ENDED = 16,   /* it ended in this turn */
+    NOHI_UNSTARTED = 32, /* its start hook has not run: no hook may look at its state */
 };
 
 /* What few actors have; made when first needed. The owner. */
@@ -39,6 +43,7 @@ typedef struct nohi_extra {
     nohi_letter *watchers; /* WATCH messages to be answered at the end */
     int64_t idle_ns;       /* 0: not asked for */
     int64_t last_active_ns;
+    noh_timer idle_timer;
     uint32_t idle_incarnation;
     bool idle_armed;
 } nohi_extra;
@@ -57,8 +62,8 @@ typedef struct nohi_actor {
     const noh_behavior *behavior; /* NULL for a plain thread */
     nohi_extra *extra;            /* or NULL */
     uint32_t run_next;            /* run list, handed stack, or free list */
-    atom(uint32_t) len;           /* letters between head and tail; others may read it */
-    atom(uint32_t) mailbox_max; /* constant for a generation */
+    atom(uint32_t) len;          /* messages between head and tail, not notices; others may read it */
+    atom(uint32_t) mailbox_max; /* constant for a generation; NOHI_EXACT: given at spawn */
     atom(uint8_t) life; /* others may read it */
     uint8_t flags;
     uint16_t unused;
@@ -110,26 +115,43 @@ NOHI_INLINE nohi_actor *nohi_actor_of(nohi_slots *slots, noh_ref ref)
     return NOHI_LIKELY(ref.bits >> NOHI_INDEX_BITS == nohi_gate_generation(&a->gate)) ? a : NULL;
 }
 
-/* The owner's queue. */
-NOHI_INLINE void nohi_actor_append(nohi_actor *a, nohi_letter *letter)
+NOHI_INLINE bool nohi_actor_is_exact(nohi_actor *a)
 {
-    letter->next = NULL;
+    return (load_relaxed(&a->mailbox_max) & NOHI_EXACT) != 0; /* constant for a generation */
+}
+
+NOHI_INLINE uint32_t nohi_actor_bound(nohi_actor *a)
+{
+    return load_relaxed(&a->mailbox_max) & ~NOHI_EXACT; /* constant for a generation */
+}
+
+/* The owner's queue. Notices take no room in it. */
+NOHI_INLINE void nohi_actor_append(nohi_actor *a, nohi_message *message)
+{
+    message->letter.next = NULL;
     if (a->head == NULL) {
-        a->head = letter;
+        a->head = &message->letter;
     } else {
-        a->tail->next = letter;
+        a->tail->next = &message->letter;
     }
-    a->tail = letter;
-    bump(&a->len);
+    a->tail = &message->letter;
+    bump_by(&a->len, nohi_message_is_counted(message));
 }
 
 NOHI_INLINE nohi_message *nohi_actor_pop(nohi_actor *a)
 {
-    nohi_letter *letter = a->head;
-    a->head = letter->next;
-    store_relaxed(&a->len, load_relaxed(&a->len) - 1); /* private: the owner's own counter */
-    return (nohi_message *)letter;
+    nohi_message *message = (nohi_message *)a->head;
+    uint32_t counted = nohi_message_is_counted(message);
+    a->head = message->letter.next;
+    bump_by(&a->len, 0 - counted);
+    if (NOHI_UNLIKELY(nohi_actor_is_exact(a))) {
+        sub_relaxed(&a->gate.inbox_len, counted); /* counter, SND-3 */
+    }
+    return message;
 }
+
+/* Undoes a pop. */
+void nohi_actor_push_back(nohi_actor *a, nohi_message *message);
 
 /* Moves what waits in the inbox behind the queue. The owner; the actor is SIGNALED. */
 void nohi_actor_splice(nohi_actor *a, nohi_letter *oldest);
@@ -137,22 +159,27 @@ void nohi_actor_splice(nohi_actor *a, nohi_letter *oldest);
 /* The extra part, made if need be; NULL: no memory. The owner. */
 nohi_extra *nohi_actor_extra(nohi_worker *w, nohi_actor *a);
 
-/* A live slot of `w` for a new actor without a behavior yet. Errors: NOMEM, LIMIT. */
+/* A slot for a new tenant, from the free list of `w`, or from the depot. Errors: NOMEM, LIMIT. */
 noh_err nohi_actor_slot(nohi_worker *w, nohi_actor **ret_actor);
+noh_err nohi_actor_slot_of_depot(nohi_worker *w, nohi_actor **ret_actor);
+/* Sets what senders look at. The slot's taker. */
+void nohi_actor_open(nohi_actor *a, unsigned traits, uint32_t mailbox_max);
+/* The tenant lives, at `home`; nobody knows its ref yet. The slot's taker, for the last time. */
+void nohi_actor_settle(nohi_worker *w, nohi_actor *a, nohi_worker *home);
 /* Back into the free list of `w`, or retired. */
 void nohi_actor_release(nohi_worker *w, nohi_actor *a);
 
-/* Puts a free slot, which is in no list, into the common list. */
+/* Puts a free slot, which is in no list, into the depot. */
 void nohi_actor_deposit(nohi_worker *w, nohi_actor *a);
-/* A late letter was pushed to a slot that lies in the common list: buries it. False: it has moved. */
+/* A late letter was pushed to a slot of the depot: buries it. False: the slot has moved. */
 bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a);
 
 /* Ends the actor whose turn it is: hook, dead letters, resources, watchers. */
 void nohi_actor_end(nohi_worker *w, nohi_actor *a, const noh_exit *exit);
 /* The second half, after the hook, or after the hook failed. */
 void nohi_actor_end_rest(nohi_worker *w, nohi_actor *a, const noh_exit *exit);
-/* What a plain thread's actor and the rest have in common. */
-void nohi_actor_clear(nohi_worker *w, nohi_actor *a, const noh_exit *exit);
+/* The end of a plain thread's own actor. How many asks were open? */
+uint32_t nohi_actor_end_thread(nohi_worker *w, nohi_actor *a);
 
 /* Answers a WATCH. Takes it over. */
 void nohi_actor_tell_exit(nohi_worker *w, nohi_message *watch, const noh_exit *exit);

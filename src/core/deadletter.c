@@ -156,11 +156,16 @@ noh_err noh_dead_letters_subscribe(noh_self *self, noh_ref subscriber)
     nohi_system *system = self->system;
     noh_err err = NOH_OK;
     pthread_mutex_lock(&system->dead_lock);
-    uint32_t count = load_relaxed(&system->subscriber_count); /* private: under the lock */
+    uint32_t count = 0;
     bool known = false;
-    for (uint32_t i = 0; i < count; i++) {
-        known = known || noh_ref_equal(system->subscribers[i], subscriber);
+    for (uint32_t i = 0; i < load_relaxed(&system->subscriber_count); i++) { /* private: locked */
+        noh_ref other = system->subscribers[i];
+        if (noh_is_alive(system, other)) { /* who has ended makes room */
+            known = known || noh_ref_equal(other, subscriber);
+            system->subscribers[count++] = other;
+        }
     }
+    store_relaxed(&system->subscriber_count, count);
     if (!known && count == NOHI_SUBSCRIBERS_MAX) {
         err = NOH_E_LIMIT;
     } else if (!known) {

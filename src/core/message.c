@@ -51,7 +51,11 @@ noh_err nohi_message_new_deep(nohi_pool_cache *pool, const noh_type *type, const
     if (type->size > NOHI_MESSAGE_LIMIT) {
         return NOH_E_TOO_BIG;
     }
-    size_t extra = type->needs == 0 ? 0 : nohi_type_extra(type, content);
+    size_t extra = 0;
+    noh_err err = type->needs == 0 ? NOH_OK : nohi_type_extra(type, content, &extra);
+    if (err != NOH_OK) {
+        return err;
+    }
     size_t body = nohi_align_up(type->size, 16);
     if (extra > NOHI_MESSAGE_LIMIT - body) {
         return NOH_E_TOO_BIG;

@@ -63,13 +63,10 @@ static void erase(nohi_system *system, nohi_name *name)
     (void)nohi_map_remove(&system->names, name->text);
     ref_key key = key_of(name->ref);
     nohi_name *first = find(&system->by_ref, key.text);
-    if (first == name) {
+    if (first == name && name->next == NULL) {
         (void)nohi_map_remove(&system->by_ref, key.text);
-        if (name->next != NULL) {
-            /* Cannot fail: the entry just removed has left room. */
-            noh_err err = nohi_map_put(&system->by_ref, key.text, (uintptr_t)name->next);
-            NOHI_ASSERT(NAM_2, err == NOH_OK);
-        }
+    } else if (first == name) {
+        (void)nohi_map_set(&system->by_ref, key.text, (uintptr_t)name->next);
     } else {
         while (first->next != name) {
             first = first->next;

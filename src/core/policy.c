@@ -122,7 +122,7 @@ static uint32_t queue_length(nohi_worker *w)
     return length;
 }
 
-void nohi_policy_sample_end(nohi_worker *w, const noh_behavior *behavior)
+void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
 {
     nohi_policy *p = &w->policy;
     int64_t now_ns = nohi_now(w->system);
@@ -133,7 +133,7 @@ void nohi_policy_sample_end(nohi_worker *w, const noh_behavior *behavior)
     p->countdown = p->interval;
     p->last_sample_ns = now_ns;
     nohi_worker_look_at_timers(w, now_ns);
-    nohi_kind *kind = behavior == NULL ? NULL : nohi_policy_kind(w, behavior);
+    nohi_kind *kind = a->behavior == NULL ? NULL : nohi_policy_kind(w, a->behavior);
     p->flow_home = NOHI_STAY;
     if (done == 0 || kind == NULL) {
         return;
@@ -150,7 +150,8 @@ void nohi_policy_sample_end(nohi_worker *w, const noh_behavior *behavior)
     if (is_light(kind) && 2 * (uint64_t)p->remote_sends > sends && p->remote_home < w->id) {
         p->flow_home = (int)p->remote_home;
     }
-    p->heavy_turn_ns += ((is_heavy(kind) ? turn_ns : 0) - p->heavy_turn_ns) / 8;
+    bool pulled = is_heavy(kind) && !(load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED);
+    p->heavy_turn_ns += ((pulled ? turn_ns : 0) - p->heavy_turn_ns) / 8;
     int64_t queued_ns = p->heavy_turn_ns * (p->heavy_turn_ns > 0 ? queue_length(w) : 0);
     store_relaxed(&w->balance.queued_ns, queued_ns); /* counter */
     if (queued_ns > WAKE_NS) {

@@ -22,7 +22,7 @@ typedef struct nohi_policy {
     uint32_t interval;      /* turns from sample to sample */
     uint32_t warm_up;       /* samples taken in short order at first */
     int64_t last_sample_ns; /* when */
-    int64_t heavy_turn_ns;  /* mean over all turns of the time heavy ones take */
+    int64_t heavy_turn_ns;  /* mean over all turns of the time of those that others may pull */
     /* the sample being taken */
     bool sampling;
     int64_t began_ns;
@@ -48,7 +48,7 @@ nohi_kind *nohi_policy_kind(nohi_worker *w, const noh_behavior *behavior);
 
 /* Around each turn. */
 void nohi_policy_sample_begin(nohi_worker *w);
-void nohi_policy_sample_end(nohi_worker *w, const noh_behavior *behavior);
+void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a);
 
 /* Rule 4: where a light actor goes that was woken from `sender` (or none), or NOHI_STAY. */
 int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender);

@@ -7,7 +7,9 @@
  * Owner       The worker that runs the turn.
  * Invariants  RCV-1  a turn handles at most the letters that were there when it began: an actor that
  *                    tells itself does not keep the worker.
- *             RCV-2  the inbox is taken only while SIGNALED, and SIGNALED ends only with try_idle.
+ *             RCV-2  the inbox is taken by the owner alone, and made idle only while SIGNALED, that
+ *                    is, after its announcement has arrived: so one announcement is under way at
+ *                    most. SIGNALED ends only with try_idle.
  *             RCV-3  a letter of another generation is never handled.
  *             RCV-4  every request in hand is answered, forwarded or promised when its turn ends. */
 #include "receive.h"
@@ -21,8 +23,7 @@
 static NOHI_COLD void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message);
 static NOHI_NOINLINE void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message);
 static NOHI_COLD const noh_handler *find_equal(const noh_behavior *behavior, const noh_type *type);
-static NOHI_NOINLINE void take_inbox(nohi_worker *w, nohi_actor *a);
-static NOHI_NOINLINE void bury_letters(nohi_worker *w, nohi_actor *a);
+static NOHI_NOINLINE void begin_busy_turn(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE void close_message(nohi_worker *w, nohi_message *message);
 static NOHI_COLD void fail_with(nohi_worker *w, nohi_actor *a, noh_err err);
 static NOHI_COLD void fail(nohi_worker *w, nohi_actor *a);
@@ -43,9 +44,6 @@ NOHI_INLINE void call(nohi_worker *w, nohi_actor *a, noh_handler_fn fn, void *st
     if (NOHI_UNLIKELY(err != NOH_OK)) {
         fail_with(w, a, err);
         return;
-    }
-    if (NOHI_UNLIKELY(w->chain_to != NULL)) {
-        nohi_send_flush(w); /* SND-2 */
     }
     if (NOHI_LIKELY(told && self->message != NULL)) {
         bump(&w->counts.handled);
@@ -77,16 +75,13 @@ NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, void *state, nohi_messag
 /* All that waits, or a batch of it (RCV-1), unless the actor ends. */
 NOHI_INLINE void handle_letters(nohi_worker *w, nohi_actor *a)
 {
-    uint32_t left = load_relaxed(&a->len); /* private */
-    left = left < NOHI_BATCH ? left : NOHI_BATCH;
     uint32_t generation = nohi_gate_generation(&a->gate);
     void *state = nohi_actor_state(a);
-    bool bounded = (load_relaxed(&a->gate.traits) & NOHI_TRAIT_BOUNDED) != 0;
-    for (; left > 0; left--) {
+    const nohi_letter *last = a->tail;
+    bool more = a->head != NULL;
+    for (uint32_t left = NOHI_BATCH; more; left--) {
         nohi_message *message = nohi_actor_pop(a);
-        if (NOHI_UNLIKELY(bounded)) {
-            store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter, SND-3 */
-        }
+        more = left > 1 && &message->letter != last;
         if (NOHI_UNLIKELY(message->generation != generation)) {
             nohi_receive_late(w, a, message); /* RCV-3 */
         } else if (NOHI_UNLIKELY(nohi_gate_stop_kind(&a->gate, generation) >= NOH_STOP_NOW)) {
@@ -95,6 +90,9 @@ NOHI_INLINE void handle_letters(nohi_worker *w, nohi_actor *a)
             deliver(w, a, state, message);
         } else {
             handle_notice(w, a, message);
+        }
+        if (NOHI_UNLIKELY(w->chain_to != NULL)) {
+            nohi_send_flush(w); /* SND-2 */
         }
         /* A worker that asks for work must not wait for a whole batch of heavy letters. */
         if (NOHI_UNLIKELY(a->flags & (NOHI_EXITING | NOHI_ENDED)) ||
@@ -128,15 +126,15 @@ NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
     if (NOHI_UNLIKELY(w->policy.countdown-- == 0)) {
         nohi_policy_sample_begin(w);
     }
-    if (NOHI_UNLIKELY(a->flags & NOHI_SIGNALED)) {
-        take_inbox(w, a);
+    if (NOHI_UNLIKELY(a->flags & (NOHI_SIGNALED | NOHI_TIMED))) {
+        begin_busy_turn(w, a);
     }
     if (NOHI_LIKELY(a->behavior != NULL)) {
         w->self.in_handler = true;
         handle_letters(w, a);
         w->self.in_handler = false;
     } else {
-        bury_letters(w, a);
+        nohi_receive_bury(w, a);
     }
     end_turn(w, a, index);
 }
@@ -153,10 +151,12 @@ void nohi_receive_turns(nohi_worker *w, uint32_t turns)
     }
 }
 
-static void take_inbox(nohi_worker *w, nohi_actor *a)
+/* What some turns need before their first letter: the inbox, the clock of an idle time-out. */
+static void begin_busy_turn(nohi_worker *w, nohi_actor *a)
 {
     w->woken_by = NOH_NO_REF;
-    if (a->head == NULL) {
+    w->handled_before = load_relaxed(&w->counts.handled); /* private */
+    if ((a->flags & NOHI_SIGNALED) && a->head == NULL) {
         nohi_letter *taken = nohi_inbox_take(&a->gate.inbox); /* RCV-2 */
         if (taken != NULL) {
             nohi_actor_splice(a, taken);
@@ -165,9 +165,11 @@ static void take_inbox(nohi_worker *w, nohi_actor *a)
     }
 }
 
-/* Nobody lives here any more. */
-static void bury_letters(nohi_worker *w, nohi_actor *a)
+NOHI_NOINLINE void nohi_receive_bury(nohi_worker *w, nohi_actor *a)
 {
+    if (!nohi_inbox_is_empty(&a->gate.inbox)) {
+        nohi_actor_splice(a, nohi_inbox_take(&a->gate.inbox));
+    }
     while (a->head != NULL) {
         nohi_receive_late(w, a, nohi_actor_pop(a));
     }
@@ -191,10 +193,7 @@ void nohi_receive_after_failure(nohi_worker *w)
 static void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message)
 {
     int kind = nohi_gate_stop_kind(&a->gate, message->generation);
-    message->letter.next = a->head;
-    a->tail = a->head == NULL ? &message->letter : a->tail;
-    a->head = &message->letter;
-    bump(&a->len);
+    nohi_actor_push_back(a, message);
     nohi_actor_end(w, a, &(noh_exit){.kind = kind == NOH_STOP_KILL ? NOH_EXIT_KILLED
                                                                   : NOH_EXIT_SHUTDOWN});
 }
@@ -230,8 +229,8 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
         self->answered = (noh_future){0};
         return;
     case NOHI_START:
-        self->message = message;
         call(w, a, a->behavior->on_start, nohi_actor_state(a), message);
+        a->flags = (uint8_t)(a->flags & ~NOHI_UNSTARTED);
         return;
     case NOHI_STOP:
         nohi_message_free_block(&w->pool, message);
@@ -252,9 +251,8 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
         if (now_idle && extra->idle_ns > 0) {
             int64_t left_ns = extra->last_active_ns + extra->idle_ns - nohi_now(w->system);
             extra->idle_armed = false;
-            if (left_ns > 0) {
-                (void)nohi_timer_idle(w, a, left_ns); /* on NOMEM: again after the next message */
-            } else {
+            if (load_relaxed(&w->counts.handled) == w->handled_before && left_ns <= 0) {
+                extra->last_active_ns += extra->idle_ns - left_ns; /* now */
                 message->type = &noh_type_noh_idle;
                 message->kind = NOHI_TELL;
                 message->from = self->ref;
@@ -262,7 +260,7 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
                 deliver(w, a, nohi_actor_state(a), message);
                 return;
             }
-        }
+        } /* else leave_turn arms it again */
         nohi_message_free_block(&w->pool, message);
         return;
     case NOHI_TELL:
@@ -272,7 +270,7 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
     case NOHI_STOPPING:
         break;
     }
-    NOHI_ASSERT(RCV_5, !"a letter of a kind that actors never get");
+    NOHI_ASSERT(RCV_5, false); /* actors never get such letters */
 }
 
 /* The same declaration compiled into another shared object. */
@@ -353,12 +351,20 @@ static void fail(nohi_worker *w, nohi_actor *a)
         bury_crashed(w, message, &exit);
     }
     self->promised = false;
-    if (starting) { /* its state was never whole: no hook may look at it */
-        w->ending = exit;
-        w->ending_named = nohi_gate_close(&a->gate);
-        nohi_actor_end_rest(w, a, &w->ending);
-    } else {
-        nohi_actor_end(w, a, &exit);
+    nohi_actor_end(w, a, &exit);
+}
+
+/* An actor with an idle time-out had a turn: did a message come, and is the timer on? */
+static void keep_idle_time(nohi_worker *w, nohi_actor *a)
+{
+    nohi_extra *extra = a->extra;
+    int64_t now_ns = nohi_now(w->system);
+    if (load_relaxed(&w->counts.handled) != w->handled_before) {
+        extra->last_active_ns = now_ns;
+    }
+    if (!extra->idle_armed) {
+        int64_t left_ns = extra->last_active_ns + extra->idle_ns - now_ns;
+        (void)nohi_timer_idle(w, a, left_ns < 0 ? 0 : left_ns); /* NOMEM: after the next message */
     }
 }
 
@@ -368,14 +374,11 @@ static void leave_turn(nohi_worker *w, nohi_actor *a)
     nohi_send_flush(w); /* what the runtime itself sent */
     bool sampled = w->policy.sampling;
     if (sampled) {
-        nohi_policy_sample_end(w, a->behavior);
+        nohi_policy_sample_end(w, a);
     }
     bool live = load_relaxed(&a->life) == NOHI_LIVE; /* private */
     if (live && (a->flags & NOHI_TIMED)) {
-        a->extra->last_active_ns = nohi_now(w->system);
-        if (!a->extra->idle_armed) {
-            (void)nohi_timer_idle(w, a, a->extra->idle_ns);
-        }
+        keep_idle_time(w, a);
     }
     bool idle = a->head == NULL;
     int flow = NOHI_STAY;
@@ -384,7 +387,9 @@ static void leave_turn(nohi_worker *w, nohi_actor *a)
         flow = nohi_policy_flow(w, a, signaled ? w->woken_by : NOH_NO_REF);
     }
     if (signaled) {
-        store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter */
+        if (!nohi_actor_is_exact(a)) {
+            store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter */
+        }
         if (idle) {
             idle = nohi_inbox_try_idle(&a->gate.inbox); /* RCV-2 */
             a->flags = (uint8_t)(idle ? a->flags & ~NOHI_SIGNALED : a->flags);

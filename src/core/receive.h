@@ -9,6 +9,8 @@
 void nohi_receive_turns(nohi_worker *w, uint32_t turns);
 /* A letter for a tenant that is no more. Takes it over. */
 void nohi_receive_late(nohi_worker *w, nohi_actor *a, nohi_message *message);
+/* Letters that lie in a slot where nobody lives any more. */
+void nohi_receive_bury(nohi_worker *w, nohi_actor *a);
 /* Goes on after noh_fail left a turn by longjmp. */
 void nohi_receive_after_failure(nohi_worker *w);
 

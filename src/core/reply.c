@@ -325,7 +325,8 @@ noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
     self->error_text[0] = 0;
     if (answer->kind == NOHI_ERROR) {
         const noh_failure *failure = nohi_message_body(answer);
-        snprintf(self->error_text, sizeof self->error_text, "%s", failure->text);
+        snprintf(self->error_text, sizeof self->error_text, "%s",
+                 failure->text == NULL ? "" : failure->text);
         return (noh_err)failure->code;
     }
     if (!noh_type_equal(answer->type, type)) {
@@ -416,6 +417,9 @@ static noh_err answer(noh_self *self, const nohi_message *request, const noh_typ
                       const void *content)
 {
     const noh_type *declared = request->type->answer;
+    if (type == &noh_type_noh_failure && ((const noh_failure *)content)->code == NOH_OK) {
+        return NOH_E_INVAL; /* the asker would take it for success */
+    }
     if (declared != NULL && type != &noh_type_noh_failure && !noh_type_equal(declared, type)) {
         return NOH_E_WRONG_TYPE;
     }

@@ -11,8 +11,9 @@
  *                    later is visible to anybody. So at most one chain is open, and it is pushed
  *                    before a letter to somebody else leaves this worker, and at the end of the
  *                    handler.
- *             SND-3  a bound given at spawn is counted letter by letter; the common one chain by
- *                    chain.
+ *             SND-3  a bound given at spawn is exact: `inbox_len` counts all messages of such a
+ *                    mailbox, and each of them asks for its place. The common bound is kept by
+ *                    estimate: chain by chain, turn by turn. Notices and answers always find room.
  * Why not     one chain for each of several targets: 2 to 3 times cheaper for fan-out across
  *             workers, but it breaks SND-2. */
 #include "send.h"
@@ -29,8 +30,9 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
 static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation);
 static NOHI_COLD noh_err refused(noh_self *self, noh_ref to, const noh_type *type, noh_err err);
 
-/* The straight way first: a small plain message to an actor at home here that nobody else writes to.
- * It looks before it does anything, and calls nothing. */
+/* The straight way first: a small plain message to an actor at home here that nobody else writes to
+ * and that has no exact bound (its mailbox_max is negative, as a signed number). It looks before it
+ * does anything, and calls nothing. */
 noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const void *message)
 {
     if (NOHI_UNLIKELY(self == NULL || type == NULL || message == NULL)) {
@@ -44,9 +46,9 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     nohi_actor *a = nohi_worker_slot(w, index);
     uint32_t generation = nohi_gate_generation(&a->gate);
     if (NOHI_UNLIKELY(to.bits >> NOHI_INDEX_BITS != generation ||
-                      nohi_gate_home(&a->gate) != w->id || w->chain_to == a ||
+                      nohi_gate_home(&a->gate) != w->straight_home || w->chain_to == a ||
                       !nohi_inbox_is_empty(&a->gate.inbox) ||
-                      load_relaxed(&a->len) >= load_relaxed(&a->mailbox_max) ||
+                      (int32_t)load_relaxed(&a->len) >= (int32_t)load_relaxed(&a->mailbox_max) ||
                       !nohi_message_is_small(type) || !nohi_pool_has(&w->pool, 0))) {
         return tell_any(self, to, type, message);
     }
@@ -54,7 +56,7 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     m->from = self->ref;
     m->generation = generation;
     bump(&w->counts.sent);
-    nohi_actor_append(a, &m->letter);
+    nohi_actor_append(a, m);
     nohi_worker_queue_at(w, a, index);
     return NOH_OK;
 }
@@ -109,31 +111,55 @@ noh_err nohi_send_or_bury(nohi_worker *w, noh_ref to, nohi_message *message, boo
     return err;
 }
 
+static void push(nohi_worker *w, nohi_actor *a, nohi_letter *newest, nohi_letter *oldest)
+{
+    if (nohi_inbox_push(&a->gate.inbox, newest, oldest)) {
+        nohi_worker_announce(w, a);
+    }
+}
+
+/* A place in a mailbox with a bound of its own; false: it is full (SND-3). */
+static bool take_place(nohi_actor *a, const nohi_message *message, bool force)
+{
+    uint32_t bound = force ? UINT32_MAX : nohi_actor_bound(a);
+    if (!nohi_message_is_counted(message)) {
+        return true;
+    }
+    uint32_t taken = load_relaxed(&a->gate.inbox_len); /* re-checked by the cas */
+    do {
+        if (taken >= bound) {
+            return false;
+        }
+    } while (!cas_relaxed(&a->gate.inbox_len, &taken, taken + 1));
+    return true;
+}
+
 /* The actor lives here. */
 static noh_err send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force)
 {
     if (w->chain_to == a) {
         nohi_send_flush(w); /* SND-1: it moved here since the chain was opened */
     }
-    if (force && a->behavior == NULL && nohi_message_is_answer(message)) {
+    if (a == w->own && nohi_message_is_answer(message)) {
         noh_future future; /* a plain thread answers itself */
         (void)nohi_ask_arrived(w, a, &message, &future);
         return NOH_OK;
     }
+    bool exact = nohi_actor_is_exact(a);
     uint32_t waiting = load_relaxed(&a->len) + load_relaxed(&a->gate.inbox_len); /* counter */
-    if (waiting >= load_relaxed(&a->mailbox_max) && !force) {
+    if (exact ? !take_place(a, message, force) : waiting >= nohi_actor_bound(a) && !force) {
         return NOH_E_FULL;
     }
     if (!nohi_inbox_is_empty(&a->gate.inbox)) {
-        /* SND-1. Whoever pushed before has announced it. */
-        add_relaxed(&a->gate.inbox_len, 1);
-        if (nohi_inbox_push(&a->gate.inbox, &message->letter, &message->letter)) {
-            nohi_worker_announce(w, a);
+        if (!exact) {
+            add_relaxed(&a->gate.inbox_len, nohi_message_is_counted(message));
         }
+        push(w, a, &message->letter, &message->letter); /* SND-1 */
         return NOH_OK;
     }
-    nohi_actor_append(a, &message->letter);
+    nohi_actor_append(a, message);
     nohi_worker_queue(w, a);
+    nohi_worker_stir(w);
     return NOH_OK;
 }
 
@@ -158,14 +184,10 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
         nohi_send_flush(w); /* SND-2 */
     }
     if (load_relaxed(&gate->traits) & NOHI_TRAIT_BOUNDED) {
-        uint32_t waiting = add_relaxed(&gate->inbox_len, 1) + load_relaxed(&gate->local_len);
-        if (waiting >= load_relaxed(&a->mailbox_max) && !force) {
-            sub_relaxed(&gate->inbox_len, 1); /* SND-3 */
+        if (!take_place(a, message, force)) {
             return NOH_E_FULL;
         }
-        if (nohi_inbox_push(&gate->inbox, &message->letter, &message->letter)) {
-            nohi_worker_announce(w, a);
-        }
+        push(w, a, &message->letter, &message->letter);
         return NOH_OK;
     }
     if (w->chain_to == NULL) {
@@ -180,7 +202,8 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
     }
     message->letter.next = w->chain_newest;
     w->chain_newest = &message->letter;
-    if (++w->chain_count >= NOHI_CHAIN_MAX || !w->self.in_handler) {
+    w->chain_count += nohi_message_is_counted(message);
+    if (w->chain_count >= NOHI_CHAIN_MAX || !w->self.in_handler) {
         nohi_send_flush(w);
     }
     return NOH_OK;
@@ -194,9 +217,7 @@ void nohi_send_flush(nohi_worker *w)
     }
     w->chain_to = NULL;
     add_relaxed(&a->gate.inbox_len, w->chain_count); /* before the push: never below zero */
-    if (nohi_inbox_push(&a->gate.inbox, w->chain_newest, w->chain_oldest)) {
-        nohi_worker_announce(w, a);
-    }
+    push(w, a, w->chain_newest, w->chain_oldest);
 }
 
 /* Takes over an actor of a worker that sleeps: two locked operations instead of a wake-up. */
@@ -241,7 +262,7 @@ noh_err noh_forward(noh_self *self, noh_ref to)
         return NOH_E_INVAL;
     }
     nohi_message *message = self->message;
-    if (message == NULL) {
+    if (message == NULL || !nohi_message_is_counted(message)) {
         return NOH_E_CONTEXT;
     }
     if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_ANSWERED) {

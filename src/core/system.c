@@ -27,6 +27,8 @@ enum {
 static noh_err start(nohi_system *system);
 static noh_err start_workers(nohi_system *system);
 static void close_all(nohi_system *system);
+static void join_workers(nohi_system *system);
+static void detach_workers(nohi_system *system);
 static void destroy(nohi_system *system);
 static void self_destructor(void *worker);
 
@@ -58,6 +60,8 @@ noh_err noh_system_new(const noh_options *options, noh_system **ret_system)
     }
     if (o.mailbox_max == 0) {
         system->options.mailbox_max = MAILBOX_MAX_DEFAULT;
+    } else if (o.mailbox_max >= NOHI_EXACT) {
+        system->options.mailbox_max = NOHI_EXACT - 1; /* out of reach all the same */
     }
     if (o.stop_timeout_ns == 0) {
         system->options.stop_timeout_ns = 5 * NOH_SECOND;
@@ -95,6 +99,7 @@ static noh_err start(nohi_system *system)
     }
     if (err != NOH_OK) {
         close_all(system);
+        join_workers(system);
         nohi_system_release(system);
     }
     return err;
@@ -104,20 +109,22 @@ static noh_err start(nohi_system *system)
 static noh_err start_workers(nohi_system *system)
 {
     for (unsigned i = 0; i < system->worker_count; i++) {
-        if (nohi_system_add_home(system, NOHI_WORKER) == NULL) {
-            return NOH_E_NOMEM;
+        nohi_worker *w;
+        noh_err err = nohi_system_add_home(system, NOHI_WORKER, &w);
+        if (err != NOH_OK) {
+            return err;
         }
     }
-    system->root = nohi_system_add_home(system, NOHI_THREAD);
-    if (system->root == NULL) {
-        return NOH_E_NOMEM;
+    noh_err err = nohi_system_add_home(system, NOHI_THREAD, &system->root);
+    if (err != NOH_OK) {
+        return err;
     }
     for (unsigned i = 0; i < system->worker_count; i++) {
         nohi_worker *w = nohi_system_home(system, i);
         char name[16];
         snprintf(name, sizeof name, "noh-%u", i);
         nohi_counted_hold(&system->users);
-        noh_err err = system->env.thread_start(system->env.world, nohi_worker_main, w, name,
+        err = system->env.thread_start(system->env.world, nohi_worker_main, w, name,
                                                &w->thread);
         if (err != NOH_OK) {
             (void)nohi_counted_release(&system->users);
@@ -128,43 +135,72 @@ static noh_err start_workers(nohi_system *system)
     return NOH_OK;
 }
 
-nohi_worker *nohi_system_add_home(nohi_system *system, nohi_worker_kind kind)
+/* Homes keep their kind: whoever notifies one asks for it without a lock. */
+static nohi_worker *home_left(nohi_system *system, nohi_worker_kind kind)
 {
-    pthread_mutex_lock(&system->lock);
-    nohi_worker *w = NULL;
     uint32_t count = load_relaxed(&system->home_count); /* private: under the lock */
-    for (uint32_t id = system->worker_count + 1; id < count && w == NULL; id++) {
-        nohi_worker *left = nohi_system_home(system, id);
-        w = left->in_use ? NULL : left;
-    }
-    if (w == NULL && count < NOHI_HOMES_MAX) {
-        char *memory = nohi_alloc(&system->env, sizeof *w + NOHI_CACHELINE);
-        if (memory != NULL) {
-            w = (nohi_worker *)(void *)(memory + NOHI_CACHELINE -
-                                        ((uintptr_t)memory % NOHI_CACHELINE));
-            memset(w, 0, sizeof *w);
-            w->memory = memory;
-            nohi_worker_init(w, system, count, kind);
-            store_release(&system->homes[count], w);
-            store_release(&system->home_count, count + 1);
+    for (uint32_t id = system->worker_count + 1; id < count; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        if (!w->in_use && w->kind == kind) {
+            return w;
         }
     }
-    if (w != NULL) {
-        w->kind = kind;
+    return NULL;
+}
+
+static noh_err new_home(nohi_system *system, nohi_worker_kind kind, nohi_worker **ret_home)
+{
+    uint32_t id = load_relaxed(&system->home_count); /* private: under the lock */
+    if (id == NOHI_HOMES_MAX) {
+        return NOH_E_LIMIT;
+    }
+    char *memory = nohi_alloc(&system->env, sizeof(nohi_worker) + NOHI_CACHELINE);
+    if (memory == NULL) {
+        return NOH_E_NOMEM;
+    }
+    nohi_worker *w = (nohi_worker *)(void *)(memory + NOHI_CACHELINE -
+                                             ((uintptr_t)memory % NOHI_CACHELINE));
+    memset(w, 0, sizeof *w);
+    w->memory = memory;
+    nohi_worker_init(w, system, id, kind);
+    store_release(&system->homes[id], w);
+    store_release(&system->home_count, id + 1);
+    *ret_home = w;
+    return NOH_OK;
+}
+
+noh_err nohi_system_add_home(nohi_system *system, nohi_worker_kind kind, nohi_worker **ret_home)
+{
+    noh_err err = NOH_OK;
+    pthread_mutex_lock(&system->lock);
+    bool thread = load_relaxed(&system->home_count) > system->worker_count;
+    nohi_worker *w = thread ? home_left(system, kind) : NULL;
+    if (thread && system->threads == NOHI_THREADS_MAX) {
+        err = NOH_E_LIMIT;
+    } else if (w == NULL) {
+        err = new_home(system, kind, &w);
+    }
+    if (err == NOH_OK) {
         w->in_use = true;
+        system->threads += thread;
+        *ret_home = w;
     }
     pthread_mutex_unlock(&system->lock);
-    return w;
+    return err;
+}
+
+void nohi_system_give_home(nohi_system *system, nohi_worker *home)
+{
+    pthread_mutex_lock(&system->lock);
+    home->tenancy++;
+    home->in_use = false;
+    system->threads--;
+    pthread_mutex_unlock(&system->lock);
 }
 
 static void self_destructor(void *worker)
 {
-    nohi_worker *w = worker;
-    if (w->kind == NOHI_HOST) {
-        noh_host_free(&w->self);
-    } else {
-        (void)nohi_thread_leave(w);
-    }
+    (void)nohi_thread_leave(worker);
 }
 
 /* ---- stop --------------------------------------------------------------------------------- */
@@ -269,10 +305,28 @@ static bool wait_for_end(nohi_system *system, nohi_worker *host, noh_stop_kind k
     }
 }
 
+/* Host loops that still have guests: whoever owns the loop did not run it. */
+static void name_idle_loops(nohi_system *system)
+{
+    uint32_t limit = load_acquire(&system->slots.limit);
+    for (uint32_t index = 1; index < limit; index++) {
+        nohi_actor *a = nohi_slots_at(&system->slots, index);
+        unsigned id = nohi_gate_home(&a->gate);
+        if (load_relaxed(&a->life) != NOHI_LIVE || id == NOHI_DEPOT || /* counter */
+            nohi_system_home(system, id)->kind != NOHI_HOST ||
+            (load_relaxed(&a->gate.traits) & NOHI_TRAIT_THREAD)) {
+            continue;
+        }
+        nohi_log(system, NOH_LOG_ERROR, nohi_actor_ref(&system->slots, a), NULL,
+                 "holds up the stop: it lives on a host loop that does not run");
+    }
+}
+
 static void name_holders(nohi_system *system, int64_t since_ns)
 {
     uint64_t left = alive(system);
-    for (unsigned id = 0; id < system->worker_count; id++) {
+    uint32_t homes = load_acquire(&system->home_count);
+    for (unsigned id = 0; id < homes; id++) {
         nohi_worker *w = nohi_system_home(system, id);
         uint32_t index = load_relaxed(&w->running); /* counter */
         if (index == 0) {
@@ -285,6 +339,7 @@ static void name_holders(nohi_system *system, int64_t since_ns)
                  type == NULL ? "a notice" : type->name,
                  (long long)((nohi_now(system) - since_ns) / NOH_MS));
     }
+    name_idle_loops(system);
     nohi_log(system, NOH_LOG_ERROR, NOH_NO_REF, NULL, "%llu actors have not ended",
              (unsigned long long)left);
 }
@@ -308,11 +363,11 @@ noh_err noh_system_stop(noh_system *system, int64_t timeout_ns)
     nohi_worker *host = own != NULL && own->kind == NOHI_HOST ? own : NULL;
     pthread_mutex_lock(&system->stop_lock);
     int64_t now_ns = nohi_now(system);
-    int64_t deadline_ns = timeout_ns > NOH_FOREVER - now_ns ? NOH_FOREVER : now_ns + timeout_ns;
+    int64_t deadline_ns = nohi_later(now_ns, timeout_ns);
     store_seq_cst(&system->stopping, 1); /* STP-1 */
     tell_workers(system);
     bool ended = wait_for_end(system, host, NOH_STOP_DRAIN, deadline_ns) ||
-                 wait_for_end(system, host, NOH_STOP_NOW, nohi_now(system) + GRACE_NS);
+                 wait_for_end(system, host, NOH_STOP_NOW, nohi_later(nohi_now(system), GRACE_NS));
     if (!ended) {
         name_holders(system, now_ns);
     }
@@ -333,17 +388,35 @@ noh_err noh_system_free(noh_system *system)
     }
     noh_err err = noh_system_stop(system, system->options.stop_timeout_ns);
     close_all(system);
-    for (unsigned id = 0; id < system->worker_count; id++) {
-        nohi_worker *w = nohi_system_home(system, id);
-        if (err == NOH_OK) {
-            system->env.thread_join(system->env.world, w->thread);
-        } else {
-            system->env.thread_detach(system->env.world, w->thread);
-        }
-        w->thread = NULL;
+    if (err == NOH_OK) {
+        join_workers(system);
+    } else {
+        detach_workers(system);
     }
     nohi_system_release(system);
     return err;
+}
+
+/* Those that were started. */
+static void join_workers(nohi_system *system)
+{
+    uint32_t homes = load_acquire(&system->home_count);
+    for (uint32_t id = 0; id < homes && id < system->worker_count; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        if (w->thread != NULL) {
+            system->env.thread_join(system->env.world, w->thread);
+            w->thread = NULL;
+        }
+    }
+}
+
+static void detach_workers(nohi_system *system)
+{
+    for (unsigned id = 0; id < system->worker_count; id++) {
+        nohi_worker *w = nohi_system_home(system, id);
+        system->env.thread_detach(system->env.world, w->thread);
+        w->thread = NULL;
+    }
 }
 
 /* Workers leave when their turn ends; the selfs of threads are dead. */
@@ -386,12 +459,9 @@ static void bury_the_rest(nohi_system *system)
         nohi_gate_move(&a->gate, 0);
         a->flags |= NOHI_SIGNALED; /* nobody else looks at inboxes any more */
         if (load_relaxed(&a->life) == NOHI_LIVE) {
-            w->ending_named = nohi_gate_close(&a->gate);
             nohi_actor_end_rest(w, a, &(noh_exit){.kind = NOH_EXIT_KILLED});
-        } else if (load_relaxed(&a->len) > 0 || !nohi_inbox_is_empty(&a->gate.inbox)) {
-            a->extra = NULL;
-            a->behavior = NULL;
-            nohi_actor_clear(w, a, &(noh_exit){.kind = NOH_EXIT_UNKNOWN});
+        } else {
+            nohi_receive_bury(w, a);
         }
     }
 }
@@ -446,7 +516,8 @@ noh_err noh_ledger_read(noh_system *system, noh_ledger *ret_ledger)
     uint32_t limit = load_acquire(&system->slots.limit);
     for (uint32_t index = 1; index < limit; index++) {
         nohi_actor *a = nohi_slots_at(&system->slots, index);
-        ledger.queued += load_relaxed(&a->len) + load_relaxed(&a->gate.inbox_len);
+        ledger.queued += load_relaxed(&a->gate.inbox_len);
+        ledger.queued += nohi_actor_is_exact(a) ? 0 : load_relaxed(&a->len); /* SND-3 */
     }
     *ret_ledger = ledger;
     return NOH_OK;
@@ -470,10 +541,9 @@ noh_err noh_system_stats(noh_system *system, noh_stats *ret_stats)
     pthread_mutex_lock(&system->lock);
     uint32_t homes = load_relaxed(&system->home_count); /* private: under the lock */
     for (uint32_t id = 0; id < homes; id++) {
-        nohi_worker *w = nohi_system_home(system, id);
-        stats.spawned += load_relaxed(&w->counts.spawned); /* counter */
-        stats.threads += id > system->worker_count && w->in_use;
+        stats.spawned += load_relaxed(&nohi_system_home(system, id)->counts.spawned); /* counter */
     }
+    stats.threads = system->threads;
     pthread_mutex_unlock(&system->lock);
     pthread_mutex_lock(&system->names_lock);
     stats.names = nohi_map_count(&system->names);

@@ -32,6 +32,7 @@ struct noh_system {
     bool spins;                /* more than one processor: a short busy wait may pay */
 
     pthread_mutex_t lock; /* threads come and go; timer pages */
+    uint32_t threads;     /* homes of threads and host loops in use; under `lock` */
     pthread_key_t self_key;
     bool has_self_key; /* until noh_system_free */
 
@@ -48,6 +49,7 @@ struct noh_system {
 
     atom(nohi_timer *) timer_pages[NOHI_TIMER_PAGES];
     uint32_t timer_page_count; /* under `lock` */
+    uint32_t timer_free;       /* free records of plain threads' timers; under `lock` */
 };
 
 NOHI_INLINE nohi_worker *nohi_system_home(nohi_system *system, unsigned id)
@@ -65,8 +67,10 @@ NOHI_INLINE bool nohi_is_stopping(nohi_system *system)
     return load_seq_cst(&system->stopping) != 0;
 }
 
-/* A home for this thread, under the system's lock; NULL: none left, or no memory. */
-nohi_worker *nohi_system_add_home(nohi_system *system, nohi_worker_kind kind);
+/* A new home, or one that a thread of the same kind has left. Errors: LIMIT, NOMEM. */
+noh_err nohi_system_add_home(nohi_system *system, nohi_worker_kind kind, nohi_worker **ret_home);
+/* The thread has left it. */
+void nohi_system_give_home(nohi_system *system, nohi_worker *home);
 /* One user less; the last one frees the system. */
 void nohi_system_release(nohi_system *system);
 /* While the system stops: a worker has nothing to do; a worker has seen that it stops. */

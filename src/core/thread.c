@@ -7,7 +7,10 @@
  * Owner       The thread. Homes are kept when a thread leaves and given to the next one, so that a
  *             late announcer always finds one (park.h, CLOSED).
  * Invariants  THR-1  the home's actor is always QUEUED, so nothing puts it into a run list.
- *             THR-2  a thread sleeps only after try_idle, announce, and one more look (PRK-1). */
+ *             THR-2  a thread sleeps only after try_idle, announce, and one more look (PRK-1).
+ *             THR-3  a plain thread has no slots but its own actor's, so it never owes anybody a turn.
+ *             THR-4  a host loop that sleeps is woken by whatever is put there, also by its own
+ *                    thread between two runs (straight_home, nohi_worker_stir). */
 #include "deadletter.h"
 #include "receive.h"
 #include "reply.h"
@@ -17,36 +20,37 @@
 
 enum { SPIN_NS = 50000, HOST_SLICE_NS = 1000000 };
 
-static void run_others(nohi_worker *w);
+static void run_guests(nohi_worker *w);
+static void sleep_in_loop(nohi_worker *w);
 
 /* ---- coming and going --------------------------------------------------------------------- */
 
+/* A home with its own actor in it. */
 static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker **ret_worker)
 {
-    nohi_worker *w = nohi_system_add_home(system, kind);
-    if (w == NULL) {
-        return NOH_E_LIMIT;
-    }
-    nohi_actor *a;
-    noh_err err = nohi_actor_slot(w, &a);
+    nohi_worker *w;
+    noh_err err = nohi_system_add_home(system, kind, &w);
     if (err != NOH_OK) {
-        pthread_mutex_lock(&system->lock);
-        w->in_use = false;
-        pthread_mutex_unlock(&system->lock);
         return err;
     }
-    nohi_gate_open(&a->gate, NOHI_TRAIT_THREAD | NOHI_TRAIT_PINNED);
+    nohi_actor *a;
+    err = nohi_actor_slot_of_depot(w, &a);
+    if (err != NOH_OK) {
+        nohi_system_give_home(system, w);
+        return err;
+    }
+    nohi_actor_open(a, NOHI_TRAIT_THREAD | NOHI_TRAIT_PINNED, system->options.mailbox_max);
     a->behavior = NULL;
     a->extra = NULL;
-    store_relaxed(&a->mailbox_max, system->options.mailbox_max);
-    a->flags |= NOHI_QUEUED; /* THR-1 */
-    store_relaxed(&a->life, NOHI_LIVE);
+    a->flags = NOHI_QUEUED; /* THR-1 */
     w->self = (noh_self){.worker = w,
                          .system = system,
                          .actor = a,
                          .ref = nohi_actor_ref(w->slots, a)};
+    w->own = a;
     w->owner = pthread_self();
     nohi_park_open(&w->park);
+    nohi_actor_settle(w, a, w);
     *ret_worker = w;
     return NOH_OK;
 }
@@ -81,54 +85,69 @@ noh_err noh_self_free(noh_self *self)
     return nohi_thread_leave(self->worker) ? NOH_E_OPEN_ASKS : NOH_OK;
 }
 
-/* Gives an actor, on its way or idle, to worker 0. */
+/* Gives an actor, queued or idle, to worker 0. */
 static void evict(nohi_worker *w, nohi_actor *a, bool queued)
 {
     nohi_worker *to = nohi_system_home(w->system, 0);
+    nohi_gate_unpin(&a->gate);
     nohi_gate_move(&a->gate, to->id);
     if (queued && nohi_stack_push(&to->handed, nohi_actor_index(w->slots, a), &a->run_next)) {
         nohi_worker_notify(w, to);
     }
 }
 
-/* All free slots of this home go to the common list: nobody will run what late senders put there. */
-static void evict_free_slots(nohi_worker *w)
+/* All slots a loop has: guests and dead ones to worker 0, free ones to the depot. */
+static void evict_all(nohi_worker *w)
 {
-    while (w->free_first != 0) {
-        uint32_t index = w->free_first;
-        nohi_actor *a = nohi_slots_at(w->slots, index);
-        w->free_first = (uint32_t)(uintptr_t)a->state_block;
-        w->free_count--;
-        nohi_actor_deposit(w, a);
+    nohi_actor *a;
+    uint32_t index;
+    while (w->free_count > 0) {
+        (void)nohi_actor_slot(w, &a);
+        if (a->flags == 0) {
+            nohi_actor_deposit(w, a);
+        } else {
+            store_relaxed(&a->life, NOHI_DEAD); /* a late letter lies there; it is in the run list */
+        }
+    }
+    while ((a = nohi_worker_next(w, &index)) != NULL) {
+        evict(w, a, true);
+    }
+    uint32_t limit = load_acquire(&w->slots->limit);
+    for (index = 1; index < limit; index++) {
+        a = nohi_slots_at(w->slots, index);
+        if (a != w->own && nohi_gate_home(&a->gate) == w->id) {
+            evict(w, a, false);
+        }
     }
 }
 
 bool nohi_thread_leave(nohi_worker *w)
 {
-    nohi_system *system = w->system;
-    nohi_actor *a = w->self.actor;
-    bool open = false;
+    const noh_env *env = &w->system->env;
+    nohi_actor *a = w->own;
+    w->straight_home = w->id;
+    nohi_park_leave(&w->park, env);
     nohi_thread_finish(&w->self);
     nohi_worker_attend(w);
-    run_others(w);
-    bool named = nohi_gate_close(&a->gate);
-    if (named) {
-        nohi_name_forget(system, w->self.ref);
+    if (w->kind == NOHI_HOST) {
+        evict_all(w);
     }
-    if (a->extra != NULL) {
-        open = nohi_ask_done(w, a) > 0;
+    bool open = nohi_actor_end_thread(w, a) > 0;
+    if (w->farewell != NULL) {
+        nohi_timer_move_all(w, w->farewell); /* TIM-4: before the home closes */
+        w->farewell = NULL;
     }
-    nohi_actor_clear(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
-    /* The slot goes to worker 0, which frees it when nobody announces it any more (ACT-1). */
-    evict(w, a, true);
-    evict_free_slots(w);
-    nohi_pool_cache_done(&w->pool);
+    evict(w, a, true); /* worker 0 frees it when nobody announces it any more (ACT-1) */
     w->self.actor = NULL;
+    w->own = NULL;
+    store_relaxed(&w->balance.queued_ns, 0); /* counter */
+    nohi_pool_cache_done(&w->pool);
     nohi_park_close(&w->park);
     nohi_worker_notify(w, w); /* redirects what came in the last moment */
-    pthread_mutex_lock(&system->lock);
-    w->in_use = false;
-    pthread_mutex_unlock(&system->lock);
+    if (w->kind == NOHI_HOST) {
+        nohi_bell_withdraw(&w->bell, env);
+    }
+    nohi_system_give_home(w->system, w);
     return open;
 }
 
@@ -162,7 +181,7 @@ void nohi_thread_finish(noh_self *self)
 /* Takes what came: answers to their asks, the rest behind the queue. */
 static void pump(nohi_worker *w)
 {
-    nohi_actor *a = w->self.actor;
+    nohi_actor *a = w->own;
     nohi_worker_attend(w);
     if ((a->flags & NOHI_SIGNALED) == 0) {
         return;
@@ -172,14 +191,14 @@ static void pump(nohi_worker *w)
     while (letter != NULL) {
         nohi_message *message = (nohi_message *)letter;
         letter = letter->next;
-        taken++;
+        taken += nohi_message_is_counted(message);
         noh_future future;
         if (message->generation != nohi_gate_generation(&a->gate)) {
-            nohi_dead_letter(w, w->self.ref, message, NOH_DEAD_GONE);
+            nohi_receive_late(w, a, message);
         } else if (nohi_message_is_answer(message)) {
             (void)nohi_ask_arrived(w, a, &message, &future);
         } else {
-            nohi_actor_append(a, &message->letter);
+            nohi_actor_append(a, message);
         }
     }
     store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter */
@@ -188,15 +207,13 @@ static void pump(nohi_worker *w)
     }
 }
 
-/* A thread's home runs nothing but free slots that late senders found; a host's runs actors. */
-static void run_others(nohi_worker *w)
+/* The actors that live on a host loop. */
+static void run_guests(nohi_worker *w)
 {
-    nohi_actor *own = w->self.actor;
-    noh_ref ref = w->self.ref;
     noh_self in_hand = w->self;
-    nohi_worker_run(w, nohi_now(w->system) + HOST_SLICE_NS);
-    w->self.actor = own;
-    w->self.ref = ref;
+    nohi_worker_run(w, nohi_later(nohi_now(w->system), HOST_SLICE_NS));
+    w->self.actor = in_hand.actor;
+    w->self.ref = in_hand.ref;
     w->self.message = in_hand.message;
     w->self.answer_state = in_hand.answer_state;
     w->self.promised = in_hand.promised;
@@ -204,8 +221,8 @@ static void run_others(nohi_worker *w)
 
 void nohi_thread_work(nohi_worker *w)
 {
-    if (w->kind == NOHI_HOST || w->run_first != 0) {
-        run_others(w);
+    if (w->kind == NOHI_HOST) {
+        run_guests(w);
     }
     pump(w);
 }
@@ -232,42 +249,51 @@ static void sleep_until(nohi_worker *w, int64_t deadline_ns)
     if (now_ns >= until_ns) {
         return;
     }
+    store_relaxed(&w->host_waits, 1); /* ordered by the park word */
     nohi_park_announce(&w->park);
     if (!nohi_worker_has_mail(w)) {
         nohi_park_wait(&w->park, env, until_ns == NOH_FOREVER ? -1 : until_ns - now_ns);
     }
     nohi_park_leave(&w->park, env);
+    store_relaxed(&w->host_waits, 0);
 }
 
-noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
-                         bool (*done)(nohi_worker *w, void *ctx), void *ctx)
+static noh_err wait_until(nohi_worker *w, int64_t deadline_ns,
+                          bool (*done)(nohi_worker *w, void *ctx), void *ctx)
 {
     const noh_env *env = &w->system->env;
-    nohi_send_flush(w);
-    nohi_thread_work(w);
-    if (done(w, ctx)) {
-        return NOH_OK;
-    }
     int64_t now_ns = nohi_now(w->system);
-    int64_t deadline_ns = timeout_ns > NOH_FOREVER - now_ns ? NOH_FOREVER : now_ns + timeout_ns;
-    int64_t spin_until_ns = w->system->spins ? now_ns + SPIN_NS : now_ns;
+    int64_t spin_until_ns = w->system->spins ? nohi_later(now_ns, SPIN_NS) : now_ns;
     for (;;) {
-        while (now_ns < spin_until_ns && now_ns < deadline_ns && !has_mail(w)) {
-            env->relax(env->world);
-            now_ns = nohi_now(w->system);
-        }
-        if (!has_mail(w)) {
-            if (now_ns >= deadline_ns) {
-                return NOH_E_TIMEOUT;
-            }
-            sleep_until(w, deadline_ns);
-        }
         nohi_thread_work(w);
         if (done(w, ctx)) {
             return NOH_OK;
         }
         now_ns = nohi_now(w->system);
+        while (now_ns < spin_until_ns && now_ns < deadline_ns && !has_mail(w)) {
+            env->relax(env->world);
+            now_ns = nohi_now(w->system);
+        }
+        if (now_ns >= deadline_ns) {
+            return NOH_E_TIMEOUT;
+        }
+        if (!has_mail(w)) {
+            sleep_until(w, deadline_ns);
+        }
     }
+}
+
+noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
+                         bool (*done)(nohi_worker *w, void *ctx), void *ctx)
+{
+    nohi_send_flush(w);
+    if (w->kind != NOHI_HOST) {
+        return wait_until(w, nohi_later(nohi_now(w->system), timeout_ns), done, ctx);
+    }
+    nohi_park_leave(&w->park, &w->system->env);
+    noh_err err = wait_until(w, nohi_later(nohi_now(w->system), timeout_ns), done, ctx);
+    w->host_wake(w->host_ctx); /* guests may have work left, and timers of their own */
+    return err;
 }
 
 static bool has_message(nohi_worker *w, void *ctx)
@@ -318,12 +344,22 @@ noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *ctx, noh
     }
     w->host_wake = wake;
     w->host_ctx = ctx;
-    if (pthread_setspecific(system->self_key, w) != 0) {
+    nohi_bell_hang(&w->bell);
+    w->farewell = nohi_message_notice(&w->pool, NOHI_TIMER_ADD, 0);
+    if (w->farewell == NULL || pthread_setspecific(system->self_key, w) != 0) {
         (void)nohi_thread_leave(w);
         return NOH_E_NOMEM;
     }
     *ret_self = &w->self;
+    sleep_in_loop(w);
     return NOH_OK;
+}
+
+/* From now on senders call wake, the loop itself included. */
+static void sleep_in_loop(nohi_worker *w)
+{
+    w->straight_home = NOHI_NOWHERE;
+    nohi_park_announce(&w->park);
 }
 
 int64_t noh_host_run(noh_self *self)
@@ -332,8 +368,9 @@ int64_t noh_host_run(noh_self *self)
         return NOH_FOREVER;
     }
     nohi_worker *w = self->worker;
-    nohi_actor *a = self->actor;
+    nohi_actor *a = w->own;
     nohi_park_leave(&w->park, &w->system->env);
+    w->straight_home = w->id;
     nohi_thread_work(w);
     if (w->run_first != 0) {
         return 0;
@@ -344,7 +381,7 @@ int64_t noh_host_run(noh_self *self)
     if (nohi_is_stopping(w->system)) {
         nohi_system_note_rest(w->system);
     }
-    nohi_park_announce(&w->park); /* from now on senders call wake */
+    sleep_in_loop(w);
     if (nohi_worker_has_mail(w) || (a->flags & NOHI_SIGNALED)) {
         nohi_park_leave(&w->park, &w->system->env);
         return 0;
@@ -359,26 +396,7 @@ int64_t noh_host_run(noh_self *self)
 
 void noh_host_free(noh_self *self)
 {
-    if (self == NULL || self->worker->kind != NOHI_HOST || self->in_handler) {
-        return;
+    if (self != NULL && self->worker->kind == NOHI_HOST) {
+        (void)noh_self_free(self);
     }
-    nohi_worker *w = self->worker;
-    nohi_park_leave(&w->park, &w->system->env);
-    nohi_worker_attend(w);
-    nohi_actor *a;
-    uint32_t queued;
-    while ((a = nohi_worker_next(w, &queued)) != NULL) {
-        store_relaxed(&a->gate.traits, (uint16_t)(load_relaxed(&a->gate.traits) &
-                                                  ~(unsigned)NOHI_TRAIT_PINNED)); /* private */
-        evict(w, a, true);
-    }
-    uint32_t limit = load_acquire(&w->slots->limit);
-    for (uint32_t index = 1; index < limit; index++) {
-        a = nohi_slots_at(w->slots, index);
-        if (a != self->actor && nohi_gate_home(&a->gate) == w->id &&
-            load_relaxed(&a->life) != NOHI_FREE) {
-            evict(w, a, false);
-        }
-    }
-    (void)noh_self_free(self);
 }

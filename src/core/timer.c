@@ -8,6 +8,9 @@
  * Invariants  TIM-1  a timer fires or is cancelled, never both: one cas on `state` decides.
  *             TIM-2  a record is reused only under a new serial, so an old noh_timer is SPENT.
  *             TIM-3  at most one tick of a periodic timer is unhandled.
+ *             TIM-4  the command to drop a timer reaches the wheel's owner after the command to add
+ *                    it: when a host loop leaves, its timers go to worker 0 before the loop's home
+ *                    closes, and what arrives at the home afterwards follows them.
  * Ordering    state: cas seq_cst both ways (TIM-1); the loser touches nothing else.
  *             tick_waits: relaxed; seen late, a tick is left out or sent one period later.
  * Why not     one heap under a lock: every insert would meet every other; 6 times slower to fire. */
@@ -31,10 +34,11 @@ struct nohi_timer {
     int64_t due_ns;
     int64_t period_ns; /* 0: once */
     uint32_t number;    /* its own; constant */
-    uint32_t next_free; /* number of the next free record */
+    uint32_t next_free; /* number of the next free record, or of the next one to be added */
     atom(uint32_t) state;      /* serial << 2 | ARMED, CANCELLED, or 0: free */
     atom(uint32_t) tick_waits; /* a tick was sent and is not handled yet */
-    uint32_t worker;           /* whose wheel */
+    atom(uint32_t) worker;     /* whose wheel, a tag: id, and tenancy of a host loop */
+    bool common;               /* the record is of the system's list: a plain thread's timer */
 };
 
 /* The timers an actor made, so that they end with it; may hold old ones. */
@@ -55,85 +59,112 @@ static nohi_timer *record(nohi_system *system, uint32_t number)
     return &page[number % NOHI_TIMER_PAGE];
 }
 
-/* Numbers start at 1; 0 ends a free list. `node.slot` of a free record is not in use. */
-static noh_err new_record(nohi_worker *w, uint32_t *ret_number)
+/* A fresh page of records as a free list. Under the system's lock. Errors: NOMEM, LIMIT.
+ * Numbers start at 1; 0 ends a list. */
+static noh_err new_page(nohi_system *system, uint32_t *ret_first)
 {
-    nohi_system *system = w->system;
-    if (w->timer_free == 0) {
-        pthread_mutex_lock(&system->lock);
-        uint32_t page = system->timer_page_count;
-        nohi_timer *records = NULL;
-        if (page < NOHI_TIMER_PAGES) {
-            records = nohi_alloc(&system->env, NOHI_TIMER_PAGE * sizeof *records);
-        }
-        if (records != NULL) {
-            memset(records, 0, NOHI_TIMER_PAGE * sizeof *records);
-            system->timer_page_count++;
-            store_release(&system->timer_pages[page], records);
-        }
-        pthread_mutex_unlock(&system->lock);
-        if (records == NULL) {
-            return page < NOHI_TIMER_PAGES ? NOH_E_NOMEM : NOH_E_LIMIT;
-        }
-        for (uint32_t i = NOHI_TIMER_PAGE; i-- > 0;) {
-            uint32_t number = page * NOHI_TIMER_PAGE + i;
-            records[i].number = number;
-            if (number != 0) {
-                records[i].next_free = w->timer_free;
-                w->timer_free = number;
-            }
+    uint32_t page = system->timer_page_count;
+    if (page == NOHI_TIMER_PAGES) {
+        return NOH_E_LIMIT;
+    }
+    nohi_timer *records = nohi_alloc(&system->env, NOHI_TIMER_PAGE * sizeof *records);
+    if (records == NULL) {
+        return NOH_E_NOMEM;
+    }
+    memset(records, 0, NOHI_TIMER_PAGE * sizeof *records);
+    *ret_first = 0;
+    for (uint32_t i = NOHI_TIMER_PAGE; i-- > 0;) {
+        uint32_t number = page * NOHI_TIMER_PAGE + i;
+        records[i].number = number;
+        if (number != 0) {
+            records[i].next_free = *ret_first;
+            *ret_first = number;
         }
     }
-    *ret_number = w->timer_free;
-    w->timer_free = record(system, *ret_number)->next_free;
+    system->timer_page_count++;
+    store_release(&system->timer_pages[page], records);
     return NOH_OK;
+}
+
+static noh_err take_record(nohi_system *system, uint32_t *free_list, nohi_timer **ret_timer)
+{
+    noh_err err = *free_list != 0 ? NOH_OK : new_page(system, free_list);
+    if (err == NOH_OK) {
+        nohi_timer *t = record(system, *free_list);
+        *free_list = t->next_free;
+        t->next_free = 0;
+        *ret_timer = t;
+    }
+    return err;
+}
+
+/* A plain thread's record will be freed by worker 0, so both use the system's list. */
+static noh_err new_record(nohi_worker *w, nohi_timer **ret_timer)
+{
+    nohi_system *system = w->system;
+    bool common = w->kind == NOHI_THREAD;
+    bool locked = common || w->timer_free == 0;
+    if (locked) {
+        pthread_mutex_lock(&system->lock);
+    }
+    noh_err err = take_record(system, common ? &system->timer_free : &w->timer_free, ret_timer);
+    if (locked) {
+        pthread_mutex_unlock(&system->lock);
+    }
+    if (err == NOH_OK) {
+        (*ret_timer)->common = common;
+    }
+    return err;
 }
 
 /* ---- start -------------------------------------------------------------------------------- */
 
-static int64_t later(int64_t now_ns, int64_t delay_ns)
+static uint32_t tag_of(const nohi_worker *w)
 {
-    return delay_ns > INT64_MAX - now_ns ? INT64_MAX : now_ns + delay_ns;
+    return w->id | (uint32_t)w->tenancy << 16;
 }
 
-/* Puts an armed record on a wheel. Errors: NOMEM. */
-static noh_err place(nohi_worker *w, uint32_t number)
+/* Puts an armed record on a wheel. One that is never due lies on none, and worker 0 keeps it.
+ * Errors: NOMEM. */
+static noh_err place(nohi_worker *w, nohi_timer *t)
 {
-    nohi_timer *t = record(w->system, number);
-    if (w->kind != NOHI_THREAD) {
-        t->worker = w->id;
-        return t->due_ns == INT64_MAX ? NOH_OK : nohi_wheel_add(&w->wheel, &t->node, t->due_ns);
+    store_relaxed(&t->worker, 0); /* private: nobody knows the timer yet */
+    if (t->due_ns == INT64_MAX) {
+        return NOH_OK;
     }
-    t->worker = 0;
-    nohi_worker *to = nohi_system_home(w->system, 0);
-    return nohi_worker_command(w, to, NOHI_TIMER_ADD, number) ? NOH_OK : NOH_E_NOMEM;
+    if (w->kind == NOHI_THREAD) {
+        nohi_worker *to = nohi_system_home(w->system, 0);
+        return nohi_worker_command(w, to, NOHI_TIMER_ADD, t->number) ? NOH_OK : NOH_E_NOMEM;
+    }
+    store_relaxed(&t->worker, tag_of(w));
+    nohi_worker_stir(w);
+    return nohi_wheel_add(&w->wheel, &t->node, t->due_ns);
 }
 
 /* Takes `message` over on NOH_OK. */
 static noh_err start(nohi_worker *w, nohi_message *message, noh_ref to, int64_t delay_ns,
                      int64_t period_ns, noh_timer *ret_timer)
 {
-    uint32_t number;
-    noh_err err = new_record(w, &number);
+    nohi_timer *t;
+    noh_err err = new_record(w, &t);
     if (err != NOH_OK) {
         return err;
     }
-    nohi_timer *t = record(w->system, number);
     uint32_t serial = ((load_relaxed(&t->state) >> STATE_BITS) + 1) & SERIAL_MASK; /* TIM-2 */
     t->message = message;
     t->to = to;
-    t->due_ns = later(nohi_now(w->system), delay_ns);
+    t->due_ns = nohi_later(nohi_now(w->system), delay_ns);
     t->period_ns = period_ns;
     t->node.slot = NOHI_WHEEL_NONE;
     store_relaxed(&t->tick_waits, 0);
     store_seq_cst(&t->state, serial << STATE_BITS | ARMED);
-    err = place(w, number);
+    err = place(w, t);
     if (err != NOH_OK) {
         t->message = NULL;
         free_record(w, t);
         return err;
     }
-    *ret_timer = (noh_timer){(uint64_t)serial << 32 | number};
+    *ret_timer = (noh_timer){(uint64_t)serial << 32 | t->number};
     return NOH_OK;
 }
 
@@ -233,19 +264,69 @@ noh_err noh_timer_start(noh_self *self, int64_t delay_ns, int64_t period_ns, noh
     return NOH_OK;
 }
 
+/* No memory to keep it. */
+static void lose(nohi_worker *w, nohi_timer *t)
+{
+    uint32_t seen = load_relaxed(&t->state); /* re-checked by the cas */
+    if ((seen & CANCELLED) != 0 ||
+        !cas_seq_cst(&t->state, &seen, seen >> STATE_BITS << STATE_BITS)) { /* TIM-1 */
+        return;
+    }
+    nohi_message *message = t->message;
+    t->message = NULL;
+    nohi_log(w->system, NOH_LOG_ERROR, message->from, NULL, "a timer was lost: no memory");
+    bump_by(&w->counts.sent, nohi_message_is_counted(message));
+    nohi_dead_letter(w, t->to, message, NOH_DEAD_NOMEM);
+    free_record(w, t);
+}
+
+/* Onto the wheel of `w`, or it is lost by name. */
+static void add_here(nohi_worker *w, nohi_timer *t)
+{
+    store_relaxed(&t->worker, tag_of(w)); /* read late, its DROP comes by way of its old home */
+    uint32_t seen = load_seq_cst(&t->state);
+    if ((seen & ORPHANED) == ORPHANED) {
+        free_record(w, t);
+    } else if ((seen & CANCELLED) != 0) {
+        return; /* TIMER_DROP follows and frees it: TIM-4 */
+    } else if (nohi_wheel_add(&w->wheel, &t->node, t->due_ns) != NOH_OK) {
+        lose(w, t);
+    }
+}
+
 void nohi_timer_add_here(nohi_worker *w, uint32_t number)
 {
-    nohi_timer *t = record(w->system, number);
-    if ((load_seq_cst(&t->state) & CANCELLED) != 0) {
-        return; /* TIMER_DROP follows and frees it */
+    while (number != 0) {
+        nohi_timer *t = record(w->system, number);
+        number = t->next_free;
+        add_here(w, t);
     }
-    if (t->due_ns != INT64_MAX && nohi_wheel_add(&w->wheel, &t->node, t->due_ns) != NOH_OK) {
-        nohi_log(w->system, NOH_LOG_ERROR, t->message->from, NULL, "a timer was lost: no memory");
-        bump(&w->counts.sent);
-        nohi_dead_letter(w, t->to, t->message, NOH_DEAD_NOMEM);
-        t->message = NULL;
-        free_record(w, t);
+}
+
+void nohi_timer_move_all(nohi_worker *w, nohi_message *command)
+{
+    uint32_t first = 0;
+    nohi_wheel_node *node;
+    while ((node = nohi_wheel_pop(&w->wheel, INT64_MAX)) != NULL) {
+        nohi_timer *t = NOHI_CONTAINER(node, nohi_timer, node);
+        t->next_free = first;
+        first = t->number;
     }
+    nohi_wheel_done(&w->wheel); /* its time has run to the end */
+    nohi_wheel_init(&w->wheel, &w->system->env, nohi_now(w->system));
+    if (first == 0) {
+        nohi_message_free_block(&w->pool, command);
+        return;
+    }
+    nohi_worker *to = nohi_system_home(w->system, 0);
+    nohi_message_tag(command, NOHI_TIMER_ADD, first, command->size_class);
+    (void)nohi_inbox_push(&to->commands, &command->letter, &command->letter);
+    nohi_worker_notify(w, to);
+}
+
+bool nohi_timer_is_here(nohi_worker *w, uint32_t number)
+{
+    return load_relaxed(&record(w->system, number)->worker) == tag_of(w); /* ours, or an older one */
 }
 
 /* ---- cancel ------------------------------------------------------------------------------- */
@@ -264,9 +345,10 @@ static noh_err cancel(nohi_worker *w, noh_timer timer)
     if (!cas_seq_cst(&t->state, &seen, serial << STATE_BITS | CANCELLED)) { /* TIM-1 */
         return NOH_E_SPENT;
     }
-    if (t->worker == w->id) { /* the record is ours to read until it is dropped */
+    uint32_t tag = load_relaxed(&t->worker); /* TIM-4: an old one leads there, too */
+    if (tag == tag_of(w)) {
         nohi_timer_drop_here(w, number);
-    } else if (!nohi_worker_command(w, nohi_system_home(system, t->worker), NOHI_TIMER_DROP,
+    } else if (!nohi_worker_command(w, nohi_system_home(system, tag & 0xffff), NOHI_TIMER_DROP,
                                     number)) {
         store_seq_cst(&t->state, serial << STATE_BITS | ORPHANED);
     }
@@ -314,8 +396,15 @@ static void free_record(nohi_worker *w, nohi_timer *t)
     }
     uint32_t serial = load_relaxed(&t->state) >> STATE_BITS; /* private: CANCELLED or fired */
     store_seq_cst(&t->state, serial << STATE_BITS);
-    t->next_free = w->timer_free;
-    w->timer_free = t->number;
+    if (t->common) {
+        pthread_mutex_lock(&w->system->lock);
+        t->next_free = w->system->timer_free;
+        w->system->timer_free = t->number;
+        pthread_mutex_unlock(&w->system->lock);
+    } else {
+        t->next_free = w->timer_free;
+        w->timer_free = t->number;
+    }
 }
 
 void nohi_timer_free_all(nohi_system *system)
@@ -383,7 +472,7 @@ static void fire(nohi_worker *w, nohi_timer *t, int64_t now_ns)
     if (t->period_ns > 0 && !receiver_gone) {
         send_tick(w, t);
         int64_t missed = (now_ns - t->due_ns) / t->period_ns;
-        t->due_ns = later(t->due_ns, (missed + 1) * t->period_ns);
+        t->due_ns = nohi_later(t->due_ns, (missed + 1) * t->period_ns);
         if (nohi_wheel_add(&w->wheel, &t->node, t->due_ns) == NOH_OK) {
             return;
         }
@@ -423,6 +512,7 @@ noh_err nohi_timer_idle(nohi_worker *w, nohi_actor *a, int64_t delay_ns)
         return err;
     }
     a->extra->timers->entries[a->extra->timers->count++] = timer;
+    a->extra->idle_timer = timer;
     a->extra->idle_armed = true;
     return NOH_OK;
 }
@@ -439,6 +529,9 @@ noh_err noh_idle_after(noh_self *self, int64_t idle_ns)
     nohi_extra *extra = nohi_actor_extra(w, self->actor);
     if (extra == NULL) {
         return NOH_E_NOMEM;
+    }
+    if (extra->idle_armed) {
+        (void)cancel(w, extra->idle_timer);
     }
     extra->idle_incarnation = (extra->idle_incarnation + 1) & NOHI_NUMBER_MAX;
     extra->idle_ns = idle_ns;

@@ -5,7 +5,8 @@
  * Purpose     Look at what others left, run turns, fire timers, and sleep when there is nothing.
  * Owner       Its thread; the last cache lines of the struct belong to any thread.
  * Invariants  WRK-1  a worker sleeps only after it announced it and then found nothing (PRK-1).
- *             WRK-2  an actor announced here that has moved is announced again where it is.
+ *             WRK-2  an actor announced here that has moved is announced again where it is; also
+ *                    when its home's thread has left, or has left and another one has come.
  * Why not     stealing from public run queues: a locked operation per turn on both sides, and
  *             chatter spread over cores (policy.c). */
 #include "worker.h"
@@ -18,8 +19,11 @@
 enum {
     SPIN_NS = 50000, /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
     TURNS_PER_LOOK = 64, /* turns of a host between two looks at the clock */
+    FREE_MIN = 16, /* free slots that a home keeps for itself: a quarter of all, together */
+    FREE_MAX = 1024,
 };
 
+static void redirect(nohi_worker *w, nohi_worker *gone);
 static void loop(nohi_worker *w);
 static void rest(nohi_worker *w);
 
@@ -30,7 +34,10 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
     w->slots_base = system->slots.base;
     w->policy.flow_home = NOHI_STAY;
     w->id = id;
+    w->straight_home = id;
     w->kind = kind;
+    uint32_t share = system->slots.count / (4 * system->worker_count);
+    w->free_max = share < FREE_MIN ? FREE_MIN : share > FREE_MAX ? FREE_MAX : share;
     w->self = (noh_self){.worker = w, .system = system};
     nohi_pool_cache_init(&w->pool, &system->pool);
     nohi_wheel_init(&w->wheel, &system->env, nohi_now(system));
@@ -58,34 +65,67 @@ void nohi_worker_announce(nohi_worker *w, nohi_actor *a)
     if (nohi_stack_push(&to->ready, nohi_actor_index(w->slots, a), &a->gate.ready_next)) {
         nohi_worker_notify(w, to);
     }
+    if (NOHI_UNLIKELY(to->kind != NOHI_WORKER) && nohi_gate_home(&a->gate) != home) {
+        redirect(w, to); /* WRK-2: whoever came after it may not look for long */
+    }
 }
 
-/* A plain thread has left; its mail goes to where the actors are now. */
+/* A plain thread, or a host loop, has left; its mail goes to where the actors and timers are now.
+ * Should another one have moved in, then what was its own comes back to it. */
 static void redirect(nohi_worker *w, nohi_worker *gone)
 {
-    for (uint32_t index = nohi_stack_take(&gone->ready); index != 0;) {
+    uint32_t index = nohi_stack_is_empty(&gone->ready) ? 0 : nohi_stack_take(&gone->ready);
+    while (index != 0) {
         nohi_actor *a = nohi_slots_at(gone->slots, index);
         index = a->gate.ready_next;
         nohi_worker_announce(w, a);
     }
 }
 
+/* A command for a timer that moved to worker 0 when its host loop left. */
+static void pass_on(nohi_worker *w, nohi_letter *command)
+{
+    nohi_worker *to = nohi_system_home(w->system, 0);
+    (void)nohi_inbox_push(&to->commands, command, command);
+    nohi_worker_notify(w, to);
+}
+
+static void redirect_commands(nohi_worker *w, nohi_worker *gone)
+{
+    nohi_letter *letter = nohi_inbox_take(&gone->commands);
+    while (letter != NULL) {
+        nohi_letter *next = letter->next;
+        pass_on(w, letter);
+        letter = next;
+    }
+}
+
+static void wake(nohi_worker *to)
+{
+    if (to->kind == NOHI_HOST && load_relaxed(&to->host_waits) == 0) { /* ordered by PRK-2 */
+        to->host_wake(to->host_ctx);
+    } else {
+        nohi_park_wake(&to->park, &to->system->env);
+    }
+}
+
 void nohi_worker_notify(nohi_worker *w, nohi_worker *to)
 {
+    bool rings = to->kind == NOHI_HOST;
+    if (rings) {
+        nohi_bell_enter(&to->bell);
+    }
     nohi_hint_raise(&to->mail);
-    switch (nohi_park_claim(&to->park)) {
-    case NOHI_DUTY_NONE:
-        return;
-    case NOHI_DUTY_WAKE:
-        if (to->kind == NOHI_HOST) {
-            to->host_wake(to->host_ctx);
-        } else {
-            nohi_park_wake(&to->park, &to->system->env);
-        }
-        return;
-    case NOHI_DUTY_REDIRECT:
+    nohi_duty duty = nohi_park_claim(&to->park);
+    if (duty == NOHI_DUTY_WAKE) {
+        wake(to);
+    }
+    if (rings) {
+        nohi_bell_leave(&to->bell, &w->system->env);
+    }
+    if (duty == NOHI_DUTY_REDIRECT) {
         redirect(w, to);
-        return;
+        redirect_commands(w, to);
     }
 }
 
@@ -127,6 +167,9 @@ static void obey_commands(nohi_worker *w)
         }
         if (command->kind == NOHI_TIMER_ADD) {
             nohi_timer_add_here(w, command->number);
+        } else if (w->kind == NOHI_HOST && !nohi_timer_is_here(w, command->number)) {
+            pass_on(w, &command->letter);
+            continue;
         } else {
             nohi_timer_drop_here(w, command->number);
         }

@@ -4,6 +4,7 @@
 #define NOHI_WORKER_H
 
 #include "actor.h"
+#include "bell.h"
 #include "hint.h"
 #include "park.h"
 #include "policy.h"
@@ -18,13 +19,14 @@ typedef struct noh_system nohi_system;
 enum {
     NOHI_WORKERS_MAX = 256,
     NOHI_THREADS_MAX = 4096,
-    NOHI_HOMES_MAX = NOHI_WORKERS_MAX + NOHI_THREADS_MAX,
+    NOHI_HOMES_MAX = NOHI_WORKERS_MAX + 1 + NOHI_THREADS_MAX, /* one for the system itself */
 #ifdef NOH_HOSTILE
     NOHI_BATCH = 1, /* letters an actor handles in one turn */
 #else
     NOHI_BATCH = 64, /* 16 to 64 measured best; the turn ends earlier when its queue does */
 #endif
     NOHI_CHAIN_MAX = 64,
+    NOHI_NOWHERE = NOHI_DEPOT + 1, /* no actor's home */
 };
 
 /* What became of the request in hand. */
@@ -70,13 +72,17 @@ struct nohi_worker {
     nohi_system *system;
     nohi_slots *slots;
     uint32_t id;
-    nohi_worker_kind kind;
+    uint32_t straight_home; /* `id`; NOHI_NOWHERE between the runs of a host loop: its sends have to
+                               wake it, so they take the long way */
+    nohi_worker_kind kind;  /* constant */
+    nohi_actor *own;        /* THREAD, HOST: the actor that stands for the thread */
     char *slots_base;     /* of `slots`, at hand */
     uint32_t slots_limit; /* of `slots`, as last seen */
     uint32_t run_first;   /* actors with something to do, oldest first */
     uint32_t run_last;
     uint32_t free_first; /* free slots */
     uint32_t free_count;
+    uint32_t free_max; /* above, half of them go to the depot */
     nohi_actor *chain_to; /* letters for one actor elsewhere, not pushed yet */
     nohi_letter *chain_newest;
     nohi_letter *chain_oldest;
@@ -86,15 +92,17 @@ struct nohi_worker {
     nohi_wheel wheel;
     uint32_t timer_free; /* free timer records */
     noh_ref woken_by;   /* who sent the newest letter this turn took from the inbox */
+    uint64_t handled_before; /* counts.handled when a turn of a TIMED actor began */
     noh_exit ending;    /* while an actor ends */
-    bool ending_named;
     jmp_buf caught;     /* where noh_fail goes */
     void *memory; /* the block this struct lies in */
     void *thread;
     void (*host_wake)(void *ctx);
     void *host_ctx;
+    nohi_message *farewell; /* HOST: a notice for the day it leaves, so that it needs no memory then */
     pthread_t owner; /* THREAD, HOST: who may use the self */
     bool in_use;     /* THREAD, HOST; under the system's lock */
+    uint16_t tenancy; /* HOST: tells the loops that had this home apart */
     nohi_message stopping; /* its own letter for NOHI_STOPPING: needs no memory */
     bool stopping_sent;    /* under the system's stop_lock */
     atom(uint32_t) answers_waiting; /* answers that arrived and were not awaited yet */
@@ -109,6 +117,8 @@ struct nohi_worker {
     nohi_stack handed;                        /* actors given by their former owner */
     nohi_inbox commands;                      /* TIMER_ADD, TIMER_DROP; always armed */
     nohi_park park;
+    nohi_bell bell;              /* HOST: around host_wake */
+    atom(uint32_t) host_waits; /* HOST: it sleeps in a call of its own, not in its loop */
     nohi_balance balance; /* policy.h */
 };
 
@@ -177,6 +187,14 @@ void nohi_worker_run(nohi_worker *w, int64_t until_ns);
 void nohi_worker_notify(nohi_worker *w, nohi_worker *to);
 /* Makes the home of `a` look at its inbox. The push on `w` returned true (INB-1). */
 void nohi_worker_announce(nohi_worker *w, nohi_actor *a);
+/* Something was put here by the home's own thread: a host loop between two runs wants to know. */
+NOHI_INLINE void nohi_worker_stir(nohi_worker *w)
+{
+    if (NOHI_UNLIKELY(w->kind == NOHI_HOST) && nohi_park_is_asleep(&w->park)) {
+        nohi_worker_notify(w, w);
+    }
+}
+
 /* Gives a command; false: no memory. Any thread with self. */
 bool nohi_worker_command(nohi_worker *from, nohi_worker *to, nohi_message_kind kind,
                          uint32_t number);
@@ -188,7 +206,7 @@ noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
                          bool (*done)(nohi_worker *w, void *ctx), void *ctx);
 /* One round of a plain thread or host loop: run what is runnable, take what came. */
 void nohi_thread_work(nohi_worker *w);
-/* Gives back what a plain thread's home holds; true: asks were open. */
+/* The thread has no self any more; true: asks were open. */
 bool nohi_thread_leave(nohi_worker *w);
 
 #endif

@@ -25,6 +25,8 @@
 #define add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
 #define sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
+#define sub_seq_cst(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
+#define and_relaxed(p, v) atomic_fetch_and_explicit((p), (v), memory_order_relaxed)
 #define or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
 /* On failure all write the value found to `*seen` and order nothing. */
 #define cas_weak_release(p, seen, v) \

@@ -37,7 +37,7 @@ enum { NOHI_DEPOT = 0xffff };
 
 /* What anybody may know of an actor. */
 enum {
-    NOHI_TRAIT_BOUNDED = 1, /* has a bound of its own, counted exactly */
+    NOHI_TRAIT_BOUNDED = 1, /* has a bound of its own, counted exactly: in `inbox_len` */
     NOHI_TRAIT_PINNED = 2,  /* never moves */
     NOHI_TRAIT_NAMED = 4,   /* has, or had, a name */
     NOHI_TRAIT_THREAD = 8,  /* stands for a plain thread */
@@ -49,8 +49,9 @@ typedef struct nohi_gate {
     atom(uint32_t) generation;
     atom(uint16_t) home;
     atom(uint16_t) traits;
-    atom(uint32_t) inbox_len; /* letters pushed and not yet taken, perhaps a few too many */
-    atom(uint32_t) local_len; /* letters in the owner's queue, as last published */
+    atom(uint32_t) inbox_len; /* messages pushed and not yet taken, perhaps a few too many;
+                                 BOUNDED: all that are in the mailbox, exactly */
+    atom(uint32_t) local_len; /* messages in the owner's queue, as last published; BOUNDED: 0 */
     atom(uint32_t) stop;      /* 0, or generation << 3 | the strongest stop kind asked for + 1 */
 } nohi_gate;
 
@@ -89,6 +90,12 @@ NOHI_INLINE bool nohi_gate_name(nohi_gate *gate, uint32_t generation)
 {
     or_seq_cst(&gate->traits, NOHI_TRAIT_NAMED);
     return load_seq_cst(&gate->generation) == generation; /* GAT-4 */
+}
+
+/* The actor may move from now on. The owner, while others may name it. */
+NOHI_INLINE void nohi_gate_unpin(nohi_gate *gate)
+{
+    and_relaxed(&gate->traits, (uint16_t)~NOHI_TRAIT_PINNED); /* read by the owner, and by lockers */
 }
 
 /* Asks for a stop of `kind` (0 drain, 1 now, 2 kill). False: that or more was asked before. */

@@ -17,7 +17,7 @@
  *             publisher: push seq_cst; look at `word` seq_cst
  *                        store buffering: at least one of the two sees the other    PRK-1
  *             lock   cas seq_cst (acquire)  <->  sleeper's store PARKED (release)   PRK-2
- *             unlock cas seq_cst (release)  <->  sleeper's leave cas (acquire)      PRK-2
+ *             unlock cas seq_cst (release)  <->  sleeper's leave load, cas (acquire) PRK-2
  * Why not     release/acquire: it loses one wake-up in nine natively on x86, and ThreadSanitizer
  *             does not see it. A condition variable: a lock on every send to a sleeper.
  * Source      the sleeper protocol of tokio's idle.rs and its repairs; Dekker's mutual look. */
@@ -51,7 +51,8 @@ NOHI_INLINE void nohi_park_leave(nohi_park *park, const noh_env *env)
 {
     for (;;) {
         uint32_t seen = NOHI_PARKED;
-        if (cas_seq_cst(&park->word, &seen, NOHI_RUNNING) || seen == NOHI_RUNNING) { /* PRK-2 */
+        if (load_acquire(&park->word) == NOHI_RUNNING || /* PRK-2: a cas that fails orders nothing */
+            cas_seq_cst(&park->word, &seen, NOHI_RUNNING)) {
             return;
         }
         env->relax(env->world); /* a locker holds it for some ten nanoseconds */

@@ -59,6 +59,10 @@ static void a_key_is_copied_and_taken_once(void)
     CHECK(nohi_map_get(&map, "printer", &value));
     CHECK_EQ(value, 7);
     CHECK(!nohi_map_get(&map, key, &value));
+    CHECK(nohi_map_set(&map, "printer", 70));
+    CHECK(!nohi_map_set(&map, key, 71));
+    CHECK(nohi_map_get(&map, "printer", &value));
+    CHECK_EQ(value, 70);
     CHECK_OK(nohi_map_put(&map, "", UINT64_MAX)); // the empty text is a key as any other
     CHECK(nohi_map_get(&map, "", &value));
     CHECK(value == UINT64_MAX);

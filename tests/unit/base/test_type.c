@@ -290,54 +290,68 @@ static void the_same_declaration_twice_is_the_same_type(void)
 
 /* ---- copying ------------------------------------------------------------------------------ */
 
+static size_t extra_of(const noh_type *type, const void *message)
+{
+    size_t extra = SIZE_MAX;
+    CHECK_EQ(nohi_type_extra(type, message, &extra), NOH_OK);
+    return extra;
+}
+
+static noh_err refusal_of(const noh_type *type, const void *message)
+{
+    size_t extra = 7;
+    noh_err err = nohi_type_extra(type, message, &extra);
+    CHECK_EQ(extra, 7);
+    return err;
+}
+
 static void plain_messages_need_nothing_extra(void)
 {
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(numbers), &(numbers){.i8 = 1}), 0);
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(nothing_at_all), &(nothing_at_all){0}), 0);
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(texts), &(texts){.one = NULL}), 0);
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(parcel), &(parcel){.box = {NULL, 5, NULL}}), 0);
+    CHECK_EQ(extra_of(NOH_TYPE(numbers), &(numbers){.i8 = 1}), 0);
+    CHECK_EQ(extra_of(NOH_TYPE(nothing_at_all), &(nothing_at_all){0}), 0);
+    CHECK_EQ(extra_of(NOH_TYPE(texts), &(texts){.one = NULL}), 0);
+    CHECK_EQ(extra_of(NOH_TYPE(parcel), &(parcel){.box = {NULL, 5, NULL}}), 0);
 }
 
 static void extra_counts_each_piece_aligned(void)
 {
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(texts), &(texts){.one = ""}), 8);
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(texts), &(texts){.one = "1234567"}), 8);
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(texts), &(texts){.one = "12345678"}), 16);
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(texts), &(texts){.bytes = {"123456789", 9}}), 16);
+    CHECK_EQ(extra_of(NOH_TYPE(texts), &(texts){.one = ""}), 8);
+    CHECK_EQ(extra_of(NOH_TYPE(texts), &(texts){.one = "1234567"}), 8);
+    CHECK_EQ(extra_of(NOH_TYPE(texts), &(texts){.one = "12345678"}), 16);
+    CHECK_EQ(extra_of(NOH_TYPE(texts), &(texts){.bytes = {"123456789", 9}}), 16);
     noh_text list[] = {"a"};
     // "x" at 0, the list at 16, "a" at 24
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(texts), &(texts){.one = "x", .list = {list, 1}}), 32);
+    CHECK_EQ(extra_of(NOH_TYPE(texts), &(texts){.one = "x", .list = {list, 1}}), 32);
 }
 
 static void broken_and_giant_messages_are_refused(void)
 {
     size_t gib = (size_t)1 << 30;
     point rows[1];
-    CHECK(nohi_type_extra(NOH_TYPE(payload), &(payload){{NULL, 1}}) == SIZE_MAX);
-    CHECK(nohi_type_extra(NOH_TYPE(texts), &(texts){.any = {NULL, 1}}) == SIZE_MAX);
-    CHECK(nohi_type_extra(NOH_TYPE(table), &(table){{NULL, 1}}) == SIZE_MAX);
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(payload), &(payload){{rows, gib}}), gib); // never read
-    CHECK(nohi_type_extra(NOH_TYPE(payload), &(payload){{rows, gib + 1}}) == SIZE_MAX);
-    CHECK(nohi_type_extra(NOH_TYPE(payload), &(payload){{rows, SIZE_MAX}}) == SIZE_MAX);
-    CHECK_EQ(nohi_type_extra(NOH_TYPE(table), &(table){{rows, gib / 16}}), gib);
-    CHECK(nohi_type_extra(NOH_TYPE(table), &(table){{rows, gib / 16 + 1}}) == SIZE_MAX);
-    CHECK(nohi_type_extra(NOH_TYPE(table), &(table){{rows, SIZE_MAX / 16 + 2}}) == SIZE_MAX);
-    CHECK(nohi_type_extra(NOH_TYPE(table), &(table){{rows, SIZE_MAX}}) == SIZE_MAX);
+    CHECK_EQ(refusal_of(NOH_TYPE(payload), &(payload){{NULL, 1}}), NOH_E_INVAL);
+    CHECK_EQ(refusal_of(NOH_TYPE(texts), &(texts){.any = {NULL, 1}}), NOH_E_INVAL);
+    CHECK_EQ(refusal_of(NOH_TYPE(table), &(table){{NULL, 1}}), NOH_E_INVAL);
+    CHECK_EQ(extra_of(NOH_TYPE(payload), &(payload){{rows, gib}}), gib); // never read
+    CHECK_EQ(refusal_of(NOH_TYPE(payload), &(payload){{rows, gib + 1}}), NOH_E_TOO_BIG);
+    CHECK_EQ(refusal_of(NOH_TYPE(payload), &(payload){{rows, SIZE_MAX}}), NOH_E_TOO_BIG);
+    CHECK_EQ(extra_of(NOH_TYPE(table), &(table){{rows, gib / 16}}), gib);
+    CHECK_EQ(refusal_of(NOH_TYPE(table), &(table){{rows, gib / 16 + 1}}), NOH_E_TOO_BIG);
+    CHECK_EQ(refusal_of(NOH_TYPE(table), &(table){{rows, SIZE_MAX / 16 + 2}}), NOH_E_TOO_BIG);
+    CHECK_EQ(refusal_of(NOH_TYPE(table), &(table){{rows, SIZE_MAX}}), NOH_E_TOO_BIG);
     texts both = {.bytes = {rows, gib}, .any = {rows, 1}};
-    CHECK(nohi_type_extra(NOH_TYPE(texts), &both) == SIZE_MAX);
+    CHECK_EQ(refusal_of(NOH_TYPE(texts), &both), NOH_E_TOO_BIG);
 }
 
 /* Copies into blocks of exactly the measured sizes. */
 static void *copy_exactly(const noh_type *type, const void *src, void **ret_room)
 {
-    size_t extra = nohi_type_extra(type, src);
-    CHECK(extra != SIZE_MAX);
+    size_t extra = extra_of(type, src);
     void *dst = malloc(type->size);
     *ret_room = malloc(extra == 0 ? 1 : extra);
     CHECK(dst != NULL && *ret_room != NULL);
     nohi_type_copy(type, dst, src, *ret_room);
     CHECK(noh_message_equal(type, dst, src));
-    CHECK_EQ(nohi_type_extra(type, dst), extra);
+    CHECK_EQ(extra_of(type, dst), extra);
     return dst;
 }
 
