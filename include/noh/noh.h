@@ -64,10 +64,12 @@ typedef struct noh_options {
     size_t size;              /* sizeof(noh_options); 0 means this version's */
     unsigned workers;         /* threads that run actors; 0: one per processor; at most 256 */
     uint32_t actors_max;      /* actors alive at once; 0: 16,777,216 (or what the address space
-                                 allows) */
+                                 allows). Exact below 1,048,576; above, a worker may keep up to
+                                 1,024 places ready that others find missing. */
     uint32_t mailbox_max;     /* messages a mailbox holds unless the spawn says otherwise; 0:
-                                 1,048,576. This common bound may be overrun by up to 64 messages
-                                 per sending worker; a bound given at spawn is exact. */
+                                 1,048,576. This common bound is a guard, not a count: up to 64
+                                 messages more per sending worker, and 64 for the receiver's turn,
+                                 may get in. A bound given at spawn is exact. */
     int64_t stop_timeout_ns;  /* what noh_system_free waits for actors to drain; 0: 5 s */
     const noh_env *env;       /* copied; NULL: noh_env_default() */
 } noh_options;

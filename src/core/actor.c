@@ -6,8 +6,9 @@
  * Owner       The worker that is its home.
  * Invariants  ACT-1  a slot goes to a free list only when it is in no run list, no ready stack and
  *                    no handed stack: at the idle transition. Only LIVE actors move.
- *             ACT-2  who waits for an actor's end is told after its last message was sent, its queue
- *                    was dead-lettered and its memory given back.
+ *             ACT-2  who waits for an actor's end is told, and its ref means nobody, after its last
+ *                    message was sent, its names were taken back, its queue was dead-lettered and its
+ *                    memory given back.
  *             ACT-3  a spawn keeps QUEUED, SIGNALED and the inbox of the slot: a late sender may be
  *                    at work there.
  *             ACT-4  a slot in the depot, the list of free slots that all share, has the home
@@ -15,6 +16,8 @@
  *                    slots from there and have none of their own, since they run no turns: the
  *                    taker keeps NOHI_DEPOT, and fills the slot but for its inbox, until it settles
  *                    the tenant under the lock.
+ *             ACT-6  no more than `granted_max` slots are out of the depot for actors, alive or in
+ *                    a free list. The selfs of threads do not count while they live.
  *             ACT-5  START is the first letter of its actor, whoever learns its ref or its name. */
 #include "actor.h"
 
@@ -27,17 +30,17 @@
 
 #include <stdarg.h>
 
-enum { CARVE = 32, STATE_LIMIT = 1 << 30 };
+enum { CARVE = 32 /* slots: one page */, STATE_LIMIT = 1 << 30 };
 
 static noh_err refill(nohi_worker *w);
 static void give_back(nohi_worker *w);
-static noh_err carve(nohi_worker *w, unsigned home, uint32_t *ret_first, uint32_t *ret_count);
 static uint32_t link_of(const nohi_actor *a);
 static void set_link(nohi_actor *a, uint32_t next);
 static noh_err make_state(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior);
 static void drop_state(nohi_worker *w, nohi_actor *a);
-static void drain(nohi_worker *w, nohi_actor *a, noh_ref ref, nohi_letter **watchers);
-static nohi_letter *clear(nohi_worker *w, nohi_actor *a, uint32_t *ret_open);
+static void drain(nohi_worker *w, nohi_actor *a, nohi_letter **watchers);
+static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers);
+static void close_slot(nohi_worker *w, nohi_actor *a, nohi_letter **watchers);
 
 /* ---- slots -------------------------------------------------------------------------------- */
 
@@ -86,87 +89,117 @@ void nohi_actor_release(nohi_worker *w, nohi_actor *a)
     }
 }
 
-/* The first slot of the depot, or NULL. Under the slots' lock. */
-static nohi_actor *pop_depot(nohi_slots *slots)
-{
-    if (slots->free_first == 0) {
-        return NULL;
-    }
-    nohi_actor *a = nohi_slots_at(slots, slots->free_first);
-    slots->free_first = link_of(a);
-    return a;
-}
-
-noh_err nohi_actor_slot_of_depot(nohi_worker *w, nohi_actor **ret_actor)
+/* Out of the depot into the free list of `w`, at most `most`, or as many as actors_max allows.
+ * False: actors_max allows none. */
+static bool grant(nohi_worker *w, uint32_t most)
 {
     nohi_slots *slots = w->slots;
     pthread_mutex_lock(&slots->lock);
-    nohi_actor *a = pop_depot(slots);
-    pthread_mutex_unlock(&slots->lock);
-    if (a == NULL) {
-        uint32_t first;
-        uint32_t count;
-        noh_err err = carve(w, NOHI_DEPOT, &first, &count);
-        if (err != NOH_OK) {
-            return err;
-        }
-        for (uint32_t i = 1; i < count; i++) {
-            nohi_actor_deposit(w, nohi_slots_at(slots, first + i));
-        }
-        a = nohi_slots_at(slots, first);
-    }
-    *ret_actor = a;
-    return NOH_OK;
-}
-
-/* Fresh slots: CARVE, or as many as are left. */
-static noh_err carve(nohi_worker *w, unsigned home, uint32_t *ret_first, uint32_t *ret_count)
-{
-    noh_err err;
-    *ret_count = CARVE;
-    do {
-        err = nohi_slots_carve(w->slots, *ret_count, home, ret_first);
-    } while (err == NOH_E_LIMIT && (*ret_count /= 2) > 0);
-    return err;
-}
-
-/* Slots that others had too many of, else fresh ones. */
-static noh_err refill(nohi_worker *w)
-{
-    nohi_slots *slots = w->slots;
-    pthread_mutex_lock(&slots->lock);
-    while (w->free_count < w->free_max / 4) {
-        nohi_actor *a = pop_depot(slots);
-        if (a == NULL) {
-            break;
-        }
+    uint32_t left = slots->granted < slots->granted_max ? slots->granted_max - slots->granted : 0;
+    most = most < left ? most : left;
+    uint32_t given = 0;
+    for (; given < most && slots->free_first != 0; given++) {
+        nohi_actor *a = nohi_slots_at(slots, slots->free_first);
+        slots->free_first = link_of(a);
         push_free(w, a);
-        nohi_gate_move(&a->gate, w->id); /* ACT-4: under the lock */
+        nohi_gate_move(&a->gate, w->id); /* ACT-4 */
+    }
+    slots->granted += given;
+    pthread_mutex_unlock(&slots->lock);
+    return most > 0;
+}
+
+/* One slot out of the depot, which stays its home. */
+static bool grant_one(nohi_slots *slots, bool counted, nohi_actor **ret_actor)
+{
+    *ret_actor = NULL;
+    pthread_mutex_lock(&slots->lock);
+    bool allowed = !counted || slots->granted < slots->granted_max;
+    if (allowed && slots->free_first != 0) {
+        *ret_actor = nohi_slots_at(slots, slots->free_first);
+        slots->free_first = link_of(*ret_actor);
+        slots->granted += counted;
     }
     pthread_mutex_unlock(&slots->lock);
-    if (w->free_count > 0) {
-        return NOH_OK;
+    return allowed;
+}
+
+/* Puts free slots into the depot; their links are set. */
+static void deposit(nohi_slots *slots, nohi_actor *first, nohi_actor *last, uint32_t granted)
+{
+    pthread_mutex_lock(&slots->lock);
+    for (nohi_actor *a = first; a != last; a = nohi_slots_at(slots, link_of(a))) {
+        nohi_gate_move(&a->gate, NOHI_DEPOT); /* ACT-4 */
     }
-    uint32_t first;
-    uint32_t count;
-    noh_err err = carve(w, w->id, &first, &count);
-    if (err != NOH_OK) {
-        return err;
-    }
-    while (count-- > 0) {
-        push_free(w, nohi_slots_at(slots, first + count));
-    }
-    return NOH_OK;
+    nohi_gate_move(&last->gate, NOHI_DEPOT);
+    set_link(last, slots->free_first);
+    slots->free_first = nohi_actor_index(slots, first);
+    slots->granted -= granted;
+    pthread_mutex_unlock(&slots->lock);
+}
+
+void nohi_actor_count_in(nohi_worker *w)
+{
+    pthread_mutex_lock(&w->slots->lock);
+    w->slots->granted++;
+    pthread_mutex_unlock(&w->slots->lock);
 }
 
 void nohi_actor_deposit(nohi_worker *w, nohi_actor *a)
 {
-    nohi_slots *slots = w->slots;
-    pthread_mutex_lock(&slots->lock);
-    set_link(a, slots->free_first);
-    slots->free_first = nohi_actor_index(slots, a);
-    nohi_gate_move(&a->gate, NOHI_DEPOT); /* ACT-4 */
-    pthread_mutex_unlock(&slots->lock);
+    deposit(w->slots, a, a, 1);
+}
+
+/* Fresh slots for the depot: `count`, or as many as are left. Errors: NOMEM, LIMIT. */
+static noh_err fill_depot(nohi_slots *slots, uint32_t count)
+{
+    uint32_t first;
+    noh_err err;
+    do {
+        err = nohi_slots_carve(slots, count, NOHI_DEPOT, &first);
+    } while (err == NOH_E_LIMIT && (count /= 2) > 0);
+    if (err != NOH_OK) {
+        return err;
+    }
+    for (uint32_t index = first; index < first + count - 1; index++) {
+        set_link(nohi_slots_at(slots, index), index + 1);
+    }
+    deposit(slots, nohi_slots_at(slots, first), nohi_slots_at(slots, first + count - 1), 0);
+    return NOH_OK;
+}
+
+noh_err nohi_actor_slot_of_depot(nohi_worker *w, bool counted, nohi_actor **ret_actor)
+{
+    for (;;) {
+        if (!grant_one(w->slots, counted, ret_actor)) {
+            return NOH_E_LIMIT;
+        }
+        if (*ret_actor != NULL) {
+            return NOH_OK;
+        }
+        noh_err err = fill_depot(w->slots, CARVE);
+        if (err != NOH_OK) {
+            return err;
+        }
+    }
+}
+
+/* Slots for the free list of `w`. */
+static noh_err refill(nohi_worker *w)
+{
+    uint32_t most = (w->free_max + 3) / 4;
+    for (;;) {
+        if (!grant(w, most)) {
+            return NOH_E_LIMIT;
+        }
+        if (w->free_count > 0) {
+            return NOH_OK;
+        }
+        noh_err err = fill_depot(w->slots, most < CARVE ? CARVE : most);
+        if (err != NOH_OK) {
+            return err;
+        }
+    }
 }
 
 /* Half of the free slots, but none that a late sender has put into the run list (ACT-1). */
@@ -414,7 +447,7 @@ noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, const void 
         }
     }
     nohi_actor *a = NULL;
-    err = w->kind == NOHI_THREAD ? nohi_actor_slot_of_depot(w, &a) : nohi_actor_slot(w, &a);
+    err = w->kind == NOHI_THREAD ? nohi_actor_slot_of_depot(w, true, &a) : nohi_actor_slot(w, &a);
     if (err != NOH_OK) {
         goto fail_undo;
     }
@@ -590,61 +623,65 @@ static void tell_watchers(nohi_worker *w, nohi_letter *watchers, const noh_exit 
 
 void nohi_actor_end_rest(nohi_worker *w, nohi_actor *a, const noh_exit *exit)
 {
-    uint32_t open;
-    nohi_send_flush(w);                 /* ACT-2 */
-    if (nohi_gate_close(&a->gate)) { /* from here on tells get GONE */
-        nohi_name_forget(w->system, w->self.ref);
-    }
-    nohi_letter *watchers = clear(w, a, &open);
+    nohi_letter *watchers = NULL;
+    nohi_send_flush(w); /* ACT-2 */
+    (void)clear(w, a, &watchers);
     bump(&w->counts.ended);
-    tell_watchers(w, watchers, exit); /* ACT-2 */
+    close_slot(w, a, &watchers);
+    tell_watchers(w, watchers, exit);
 }
 
 uint32_t nohi_actor_end_thread(nohi_worker *w, nohi_actor *a)
 {
-    uint32_t open;
-    if (nohi_gate_close(&a->gate)) {
-        nohi_name_forget(w->system, w->self.ref);
-    }
-    tell_watchers(w, clear(w, a, &open), &(noh_exit){.kind = NOH_EXIT_NORMAL});
+    nohi_letter *watchers = NULL;
+    uint32_t open = clear(w, a, &watchers);
+    close_slot(w, a, &watchers);
+    tell_watchers(w, watchers, &(noh_exit){.kind = NOH_EXIT_NORMAL});
     return open;
 }
 
-/* Everything an actor holds; its generation is closed. Returns who waits for its end. */
-static nohi_letter *clear(nohi_worker *w, nohi_actor *a, uint32_t *ret_open)
+/* Gives back everything an actor holds. How many asks were open? */
+static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
 {
-    noh_ref ref = w->self.ref;
-    nohi_letter *watchers = NULL;
-    drain(w, a, ref, &watchers);
-    if (!nohi_inbox_is_empty(&a->gate.inbox)) { /* RCV-2 */
-        nohi_actor_splice(a, nohi_inbox_take(&a->gate.inbox));
-        drain(w, a, ref, &watchers);
+    uint32_t open = 0;
+    if (nohi_gate_end(&a->gate)) {
+        nohi_name_forget(w->system, w->self.ref);
     }
+    drain(w, a, watchers);
     drop_state(w, a);
     nohi_extra *extra = a->extra;
-    *ret_open = 0;
     if (extra != NULL) {
         nohi_promise_done(w, a);
-        *ret_open = nohi_ask_done(w, a);
+        open = nohi_ask_done(w, a);
         nohi_timer_done(w, a);
         while (extra->watchers != NULL) {
             nohi_letter *watch = extra->watchers;
             extra->watchers = watch->next;
-            watch->next = watchers;
-            watchers = watch;
+            watch->next = *watchers;
+            *watchers = watch;
         }
         nohi_free(&w->system->env, extra, sizeof *extra);
         a->extra = NULL;
     }
+    return open;
+}
+
+/* From here on tells get GONE, and whoever does, finds nothing of the actor left (ACT-2). */
+static void close_slot(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
+{
+    nohi_gate_close(&a->gate);
+    drain(w, a, watchers);
     a->flags = (uint8_t)((a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) | NOHI_ENDED);
     a->behavior = NULL;
     store_relaxed(&a->life, NOHI_DEAD); /* private */
-    return watchers;
 }
 
-/* The queue becomes dead letters, but for who waits for the end. */
-static void drain(nohi_worker *w, nohi_actor *a, noh_ref ref, nohi_letter **watchers)
+/* Queue and inbox become dead letters, but for who waits for the end. */
+static void drain(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
 {
+    if (!nohi_inbox_is_empty(&a->gate.inbox)) { /* RCV-2 */
+        nohi_actor_splice(a, nohi_inbox_take(&a->gate.inbox));
+    }
     while (a->head != NULL) {
         nohi_message *message = nohi_actor_pop(a);
         if (message->kind == NOHI_WATCH) {
@@ -654,7 +691,7 @@ static void drain(nohi_worker *w, nohi_actor *a, noh_ref ref, nohi_letter **watc
             nohi_message_free(&w->pool, message);
         } else {
             bool answer = nohi_message_is_answer(message);
-            nohi_dead_letter(w, ref, message, answer ? NOH_DEAD_LATE : NOH_DEAD_STOPPED);
+            nohi_dead_letter(w, w->self.ref, message, answer ? NOH_DEAD_LATE : NOH_DEAD_STOPPED);
         }
     }
 }

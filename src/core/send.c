@@ -13,7 +13,8 @@
  *                    handler.
  *             SND-3  a bound given at spawn is exact: `inbox_len` counts all messages of such a
  *                    mailbox, and each of them asks for its place. The common bound is kept by
- *                    estimate: chain by chain, turn by turn. Notices and answers always find room.
+ *                    estimate: `local_len` may be a batch too high, so that much is let in more;
+ *                    chains ask once. Notices and answers always find room.
  * Why not     one chain for each of several targets: 2 to 3 times cheaper for fan-out across
  *             workers, but it breaks SND-2. */
 #include "send.h"
@@ -192,7 +193,7 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
     }
     if (w->chain_to == NULL) {
         uint32_t waiting = load_relaxed(&gate->inbox_len) + load_relaxed(&gate->local_len);
-        if (waiting >= w->system->options.mailbox_max && !force) {
+        if (waiting >= w->system->options.mailbox_max + NOHI_BATCH && !force) { /* SND-3 */
             return NOH_E_FULL;
         }
         w->chain_to = a;

@@ -57,6 +57,8 @@ noh_err noh_system_new(const noh_options *options, noh_system **ret_system)
     system->options.env = &system->env;
     if (o.actors_max == 0) {
         system->options.actors_max = ACTORS_MAX_DEFAULT;
+    } else if (o.actors_max > NOHI_INDEX_MASK - NOHI_THREADS_MAX) {
+        system->options.actors_max = NOHI_INDEX_MASK - NOHI_THREADS_MAX;
     }
     if (o.mailbox_max == 0) {
         system->options.mailbox_max = MAILBOX_MAX_DEFAULT;
@@ -89,7 +91,10 @@ static noh_err start(nohi_system *system)
     nohi_map_init(&system->names, &system->env);
     nohi_map_init(&system->by_ref, &system->env);
     nohi_counted_init(&system->users, 1);
-    noh_err err = nohi_slots_init(&system->slots, &system->env, system->options.actors_max);
+    uint32_t actors_max = system->options.actors_max;
+    noh_err err = nohi_slots_init(&system->slots, &system->env, actors_max + NOHI_THREADS_MAX);
+    system->slots.granted_max =
+        actors_max < system->slots.count ? actors_max : system->slots.count - 1;
     if (err == NOH_OK && pthread_key_create(&system->self_key, self_destructor) != 0) {
         err = NOH_E_LIMIT;
     }

@@ -34,7 +34,7 @@ static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker *
         return err;
     }
     nohi_actor *a;
-    err = nohi_actor_slot_of_depot(w, &a);
+    err = nohi_actor_slot_of_depot(w, false, &a);
     if (err != NOH_OK) {
         nohi_system_give_home(system, w);
         return err;
@@ -137,7 +137,8 @@ bool nohi_thread_leave(nohi_worker *w)
         nohi_timer_move_all(w, w->farewell); /* TIM-4: before the home closes */
         w->farewell = NULL;
     }
-    evict(w, a, true); /* worker 0 frees it when nobody announces it any more (ACT-1) */
+    nohi_actor_count_in(w); /* from now on it is a slot like others: ACT-6 */
+    evict(w, a, true);      /* worker 0 frees it when nobody announces it any more (ACT-1) */
     w->self.actor = NULL;
     w->own = NULL;
     store_relaxed(&w->balance.queued_ns, 0); /* counter */

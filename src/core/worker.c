@@ -19,8 +19,8 @@
 enum {
     SPIN_NS = 50000, /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
     TURNS_PER_LOOK = 64, /* turns of a host between two looks at the clock */
-    FREE_MIN = 16, /* free slots that a home keeps for itself: a quarter of all, together */
-    FREE_MAX = 1024,
+    FREE_MAX = 1024, /* free slots that a home keeps for itself; */
+    EXACT_BELOW = 1 << 20, /* none, when actors_max is lower: then it is kept exactly */
 };
 
 static void redirect(nohi_worker *w, nohi_worker *gone);
@@ -36,8 +36,8 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
     w->id = id;
     w->straight_home = id;
     w->kind = kind;
-    uint32_t share = system->slots.count / (4 * system->worker_count);
-    w->free_max = share < FREE_MIN ? FREE_MIN : share > FREE_MAX ? FREE_MAX : share;
+    bool exact = system->options.actors_max < EXACT_BELOW;
+    w->free_max = exact ? 1 : FREE_MAX;
     w->self = (noh_self){.worker = w, .system = system};
     nohi_pool_cache_init(&w->pool, &system->pool);
     nohi_wheel_init(&w->wheel, &system->env, nohi_now(system));

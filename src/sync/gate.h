@@ -11,11 +11,13 @@
  *             GAT-2  a slot's memory stays a slot for ever (type-stable), so a late sender may
  *                    push to it; the receiver compares generations and drops what is not its own.
  *             GAT-3  a generation, once closed, never comes back: 27 bits, then the slot retires.
- *             GAT-4  a name given to an actor is taken back at its death, however they overlap.
+ *             GAT-4  a name given to an actor is taken back at its death, however they overlap: one
+ *                    word, `traits`, says whether the name or the end came first.
+ *             GAT-6  who finds a generation closed sees everything its owner did before.
  *             GAT-5  a stop request of an older generation never replaces one of a newer.
  * Ordering    home      store release   <->  load acquire                        GAT-1
- *             name:     or traits seq_cst, load generation seq_cst
- *             death:    store generation seq_cst, load traits seq_cst            GAT-4 (mutual look)
+ *             traits    or seq_cst, by who names and by who ends                     GAT-4
+ *             generation store release <-> load acquire                              GAT-6
  *             stop      cas relaxed; the STOP letter behind it carries the order; reading it early
  *                       is a courtesy.                                           re-checked
  * Why not     hazard pointers or reference counts in refs: 2.1 times slower on ping-pong and 3.8
@@ -41,6 +43,7 @@ enum {
     NOHI_TRAIT_PINNED = 2,  /* never moves */
     NOHI_TRAIT_NAMED = 4,   /* has, or had, a name */
     NOHI_TRAIT_THREAD = 8,  /* stands for a plain thread */
+    NOHI_TRAIT_ENDING = 16, /* takes no name any more */
 };
 
 typedef struct nohi_gate {
@@ -68,7 +71,7 @@ NOHI_INLINE void nohi_gate_move(nohi_gate *gate, unsigned home)
 
 NOHI_INLINE uint32_t nohi_gate_generation(nohi_gate *gate)
 {
-    return load_relaxed(&gate->generation); /* re-checked by the receiver, GAT-2 */
+    return load_acquire(&gate->generation); /* GAT-6; re-checked by the receiver, GAT-2 */
 }
 
 /* Opens a slot for a new actor. The owner. */
@@ -77,19 +80,24 @@ NOHI_INLINE void nohi_gate_open(nohi_gate *gate, unsigned traits)
     store_relaxed(&gate->traits, (uint16_t)traits); /* private: the ref is not known yet */
 }
 
-/* Ends the generation: from now on the ref means nobody. True when the actor had a name. */
-NOHI_INLINE bool nohi_gate_close(nohi_gate *gate)
+/* The actor will end: from now on it gets no name. True when it has some. The owner. */
+NOHI_INLINE bool nohi_gate_end(nohi_gate *gate)
 {
-    uint32_t next = (load_relaxed(&gate->generation) + 1) & NOHI_GENERATION_MASK; /* private */
-    store_seq_cst(&gate->generation, next);                                       /* GAT-4 */
-    return (load_seq_cst(&gate->traits) & NOHI_TRAIT_NAMED) != 0;
+    return (or_seq_cst(&gate->traits, NOHI_TRAIT_ENDING) & NOHI_TRAIT_NAMED) != 0; /* GAT-4 */
 }
 
-/* Marks the actor as named; false when that generation is closed. Any thread. */
+/* Ends the generation: from now on the ref means nobody. The owner. */
+NOHI_INLINE void nohi_gate_close(nohi_gate *gate)
+{
+    uint32_t next = (load_relaxed(&gate->generation) + 1) & NOHI_GENERATION_MASK; /* private */
+    store_release(&gate->generation, next);                                       /* GAT-6 */
+}
+
+/* Marks the actor as named; false when it ends, or has ended. Any thread. */
 NOHI_INLINE bool nohi_gate_name(nohi_gate *gate, uint32_t generation)
 {
-    or_seq_cst(&gate->traits, NOHI_TRAIT_NAMED);
-    return load_seq_cst(&gate->generation) == generation; /* GAT-4 */
+    unsigned before = or_seq_cst(&gate->traits, NOHI_TRAIT_NAMED); /* GAT-4 */
+    return (before & NOHI_TRAIT_ENDING) == 0 && load_seq_cst(&gate->generation) == generation;
 }
 
 /* The actor may move from now on. The owner, while others may name it. */

@@ -31,6 +31,8 @@ typedef struct nohi_slots {
     pthread_mutex_t lock; /* rank: innermost */
     uint32_t committed;   /* slots with memory; under the lock */
     uint32_t free_first;  /* the depot: free slots for all, linked by the caller; under the lock */
+    uint32_t granted;     /* slots that are out of the depot for actors; under the lock */
+    uint32_t granted_max; /* constant */
 } nohi_slots;
 
 /* Reserves room for `wanted` slots, or for fewer if there is no address space, down to 1,024.

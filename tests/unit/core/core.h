@@ -93,6 +93,7 @@ typedef struct core_world {
     noh_env env;
     atomic_bool clock_is_set;
     _Atomic int64_t now_ns;
+    atomic_ullong sleeps; /* calls of park_wait */
     core_gate *opened_by_sleep; /* opened when `sleeper` is about to sleep */
     pthread_t sleeper;
     pthread_mutex_t log_lock; /* the rest, and the two above */
@@ -128,6 +129,7 @@ static inline void core_park_wait(void *world, uint32_t *word, uint32_t expected
                                   int64_t timeout_ns)
 {
     core_world *w = world;
+    atomic_fetch_add(&w->sleeps, 1);
     pthread_mutex_lock(&w->log_lock);
     if (w->opened_by_sleep != NULL && pthread_equal(w->sleeper, pthread_self())) {
         core_open_gate(w->opened_by_sleep);
@@ -170,6 +172,16 @@ static inline void core_own_clock(core_world *world, int64_t now_ns)
 static inline void core_advance(core_world *world, int64_t by_ns)
 {
     atomic_fetch_add(&world->now_ns, by_ns);
+}
+
+/* Waits until the system's only worker, on a clock of our own, has done all it had to do at this
+ * time, and sleeps: it looks at the clock between two sleeps. */
+static inline void core_rested(core_world *world)
+{
+    unsigned long long before = atomic_load(&world->sleeps);
+    while (atomic_load(&world->sleeps) < before + 2) {
+        sched_yield();
+    }
 }
 
 /* Opens the gate when this thread sleeps next: what it sent before it waits is on its way then. */

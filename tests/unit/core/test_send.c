@@ -285,6 +285,7 @@ static void a_mailbox_of_10_takes_10_from_an_actor_on_the_same_worker(void)
     const filled *result = CORE_RECEIVE(filled, self);
     CHECK_EQ(result->accepted, 10);
     CHECK_EQ(result->full, 5);
+    (void)core_settled(system, 0);
     CHECK_EQ(ask_counter(self, to).value, 10);
     CHECK_EQ(core_dead(system, NOH_DEAD_FULL), 5);
     core_end(&world, system);

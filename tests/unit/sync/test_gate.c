@@ -16,7 +16,10 @@ static void closing_ends_the_generation(void)
     CHECK_EQ(nohi_gate_home(&gate), 4351);
     nohi_gate_open(&gate, NOHI_TRAIT_BOUNDED | NOHI_TRAIT_PINNED);
     CHECK_EQ(nohi_gate_generation(&gate), 41);
-    CHECK(!nohi_gate_close(&gate));
+    nohi_gate_unpin(&gate);
+    CHECK_EQ(load_relaxed(&gate.traits), NOHI_TRAIT_BOUNDED);
+    CHECK(!nohi_gate_end(&gate));
+    nohi_gate_close(&gate);
     CHECK_EQ(nohi_gate_generation(&gate), 42);
 }
 
@@ -24,7 +27,7 @@ static void the_generation_wraps_at_27_bits(void)
 {
     nohi_gate gate = {.generation = NOHI_GENERATION_MASK};
     nohi_gate_open(&gate, 0);
-    CHECK(!nohi_gate_close(&gate));
+    nohi_gate_close(&gate);
     CHECK_EQ(nohi_gate_generation(&gate), 0);
 }
 
@@ -33,10 +36,20 @@ static void a_named_actor_is_known_at_its_end(void)
     nohi_gate gate = {.generation = 7};
     nohi_gate_open(&gate, NOHI_TRAIT_PINNED);
     CHECK(nohi_gate_name(&gate, 7));
-    CHECK(nohi_gate_close(&gate));
-    CHECK(!nohi_gate_name(&gate, 7)); /* too late */
-    nohi_gate_open(&gate, 0);         /* the next one has no name */
-    CHECK(!nohi_gate_close(&gate));
+    CHECK(nohi_gate_name(&gate, 7)); /* another one */
+    CHECK(nohi_gate_end(&gate));
+    CHECK(!nohi_gate_name(&gate, 7)); /* too late: it ends */
+    nohi_gate_close(&gate);
+    nohi_gate_open(&gate, 0);
+    CHECK(!nohi_gate_end(&gate)); /* the next one has no name */
+}
+
+static void a_name_for_the_tenant_before_is_refused(void)
+{
+    nohi_gate gate = {.generation = 8};
+    nohi_gate_open(&gate, 0);
+    CHECK(!nohi_gate_name(&gate, 7));
+    CHECK(nohi_gate_name(&gate, 8));
 }
 
 static void the_strongest_stop_counts(void)
@@ -101,7 +114,7 @@ static void a_name_and_a_death_see_each_other(void)
         store_relaxed(&shared.generation, i);
         nohi_gate_open(&shared, 0);
         store_seq_cst(&round_of_owner, i);
-        bool named = nohi_gate_close(&shared);
+        bool named = nohi_gate_end(&shared);
         while (load_seq_cst(&round_of_namer) < i) {
         }
         CHECK(!was_named || named);
@@ -115,6 +128,7 @@ static const test_case cases[] = {
     TEST(closing_ends_the_generation),
     TEST(the_generation_wraps_at_27_bits),
     TEST(a_named_actor_is_known_at_its_end),
+    TEST(a_name_for_the_tenant_before_is_refused),
     TEST(the_strongest_stop_counts),
     TEST(stops_know_old_from_new_around_the_wrap),
     TEST(a_name_and_a_death_see_each_other),
