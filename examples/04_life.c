@@ -86,8 +86,7 @@ int main(void)
         noh_tell(me, noh_lookup(system, "third"), retire);
         noh_join(me, c, NOH_FOREVER, NULL);
     }
-    printf("alive: %d, told: %s\n", noh_is_alive(system, c),
-           noh_err_name(noh_tell(me, c, count)));
+    printf("alive: %d, told: %s\n", noh_is_alive(system, c), noh_err_name(noh_tell(me, c, count)));
     noh_system_free(system);
     return 0;
 }

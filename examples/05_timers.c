@@ -14,8 +14,9 @@ typedef struct clock_actor {
 static noh_err on_start(noh_self *self, clock_actor *me, const noh_nothing *arguments)
 {
     noh_err err = noh_every(self, 5 * NOH_MS, noh_self_ref(self), tick, &me->timer, .step = 1);
-    return err != NOH_OK ? err : noh_after(self, NOH_MS, noh_self_ref(self), remind, NULL,
-                                           .what = "wind the clock");
+    return err != NOH_OK ? err
+                         : noh_after(self, NOH_MS, noh_self_ref(self), remind, NULL,
+                                     .what = "wind the clock");
 }
 
 static noh_err on_remind(noh_self *self, clock_actor *me, const remind *m)

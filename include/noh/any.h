@@ -31,7 +31,8 @@ typedef struct noh_map {
 NOH_API void noh_map_init(noh_map *map, void *room, size_t capacity);
 
 /* Adds a value; copies key and value. A key put before is shadowed by the later value.
- * Errors: INVAL (key NULL, empty or above 255 bytes), FULL (no room; the map is as before). */
+ * Errors: INVAL (key NULL, empty or above 255 bytes; text NULL; data NULL with a size above 0), FULL
+ * (no room, or a value above 4 GiB; the map is as before). */
 NOH_API noh_err noh_map_put_bool(noh_map *map, const char *key, bool value);
 NOH_API noh_err noh_map_put_int(noh_map *map, const char *key, int64_t value);
 NOH_API noh_err noh_map_put_double(noh_map *map, const char *key, double value);

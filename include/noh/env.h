@@ -4,8 +4,9 @@
  *
  * A system touches the outside through this struct and nowhere else. Leave `noh_options.env` NULL
  * for the real world; change one member of a copy of `noh_env_default()` to count allocations, to
- * catch the log, or to run a test on a clock of its own. Every function gets `world`, may be called
- * from any thread unless it says otherwise, and must not call back into the system. */
+ * catch the log, or to run a test on a clock of its own. Every function gets `world`, which the
+ * default ones ignore, may be called from any thread unless it says otherwise, and must not call
+ * back into the system. */
 #ifndef NOH_ENV_H
 #define NOH_ENV_H
 
@@ -37,12 +38,12 @@ typedef struct noh_env {
     size_t size; /* sizeof(noh_env) of the caller, so that the struct can grow */
     void *world; /* yours; the first argument of every function */
 
-    /* Nanoseconds that never go back; the epoch is free. */
+    /* Nanoseconds that never go back; the epoch is free, and may lie in the future. */
     int64_t (*now_ns)(void *world);
     /* 64 unpredictable bits (they key hash tables). */
     uint64_t (*random)(void *world);
 
-    /* Starts fn(arg) on a new thread and gives its handle. */
+    /* Starts fn(arg) on a new thread and gives its handle. NOH_E_NOMEM, NOH_E_OS. */
     noh_err (*thread_start)(void *world, void (*fn)(void *arg), void *arg, const char *name,
                             void **ret_thread);
     /* Waits for the end of the thread and frees the handle. */
@@ -65,7 +66,7 @@ typedef struct noh_env {
     void (*free)(void *world, void *block, size_t size);
     /* Address space of `size` bytes without memory behind it, or NULL. */
     void *(*pages_reserve)(void *world, size_t size);
-    /* Puts zeroed memory behind a part of it. NOH_E_NOMEM when there is none. */
+    /* Puts zeroed memory behind a part of it. NOH_E_NOMEM when there is none, NOH_E_OS. */
     noh_err (*pages_commit)(void *world, void *start, size_t size);
     void (*pages_release)(void *world, void *start, size_t size);
 

@@ -15,28 +15,28 @@ extern "C" {
 
 /* Every error the library returns: name, number, sentence. The numbers cross the wire and the
  * language bindings: append only, never reuse one. */
-#define NOH_ERR_MAP(X)                                                                             \
-    X(NOMEM, -1, "out of memory")                                                                  \
-    X(INVAL, -2, "invalid argument")                                                               \
-    X(GONE, -3, "the actor has ended or never was")                                                \
-    X(FULL, -4, "the mailbox is full")                                                             \
-    X(TIMEOUT, -5, "the deadline passed")                                                          \
-    X(TAKEN, -6, "the name is taken")                                                              \
-    X(NOT_FOUND, -7, "nothing has that name")                                                      \
-    X(CONTEXT, -8, "not allowed in this place: it needs a plain thread, or a handler")             \
-    X(NO_ANSWER, -9, "the handler returned without an answer")                                     \
-    X(UNHANDLED, -10, "the behavior has no handler for this message")                              \
-    X(FAILED, -11, "the handler failed")                                                           \
-    X(STOPPING, -12, "the system is stopping")                                                     \
-    X(TOO_BIG, -13, "larger than the limit")                                                       \
-    X(WRONG_TYPE, -14, "the answer is of another type")                                            \
-    X(NOBODY, -15, "nobody asked")                                                                 \
-    X(ANSWERED, -16, "answered already")                                                           \
-    X(SPENT, -17, "the future or timer was used up or cancelled")                                  \
-    X(LIMIT, -18, "a table of the system is full")                                                 \
-    X(OPEN_ASKS, -19, "asks were still open; their answers become dead letters")                   \
-    X(HELD_UP, -20, "actors still run and hold up the stop")                                       \
-    X(STOPPED, -21, "the actor was stopped before it handled the message")                         \
+#define NOH_ERR_MAP(X) \
+    X(NOMEM, -1, "out of memory") \
+    X(INVAL, -2, "invalid argument") \
+    X(GONE, -3, "the actor has ended or never was") \
+    X(FULL, -4, "the mailbox is full") \
+    X(TIMEOUT, -5, "the deadline passed") \
+    X(TAKEN, -6, "the name is taken") \
+    X(NOT_FOUND, -7, "nothing has that name") \
+    X(CONTEXT, -8, "not allowed in this place: it needs a plain thread, or a handler") \
+    X(NO_ANSWER, -9, "the handler returned without an answer") \
+    X(UNHANDLED, -10, "the behavior has no handler for this message") \
+    X(FAILED, -11, "the handler failed") \
+    X(STOPPING, -12, "the system is stopping") \
+    X(TOO_BIG, -13, "larger than the limit") \
+    X(WRONG_TYPE, -14, "the answer is of another type") \
+    X(NOBODY, -15, "nobody asked") \
+    X(ANSWERED, -16, "answered already") \
+    X(SPENT, -17, "the future or timer was used up or cancelled") \
+    X(LIMIT, -18, "a table of the system is full") \
+    X(OPEN_ASKS, -19, "asks were still open; their answers become dead letters") \
+    X(HELD_UP, -20, "actors still run and hold up the stop") \
+    X(STOPPED, -21, "the actor was stopped before it handled the message") \
     X(OS, -22, "the operating system refused")
 
 typedef enum noh_err {

@@ -85,7 +85,8 @@ typedef struct noh_box {
  * that received the message, or between noh_receive and the next wait. */
 static inline void *noh_box_take(const noh_box *box)
 {
-    ((noh_box *)(uintptr_t)box)->drop = NULL; /* message blocks are writable memory of the runtime */
+    noh_box *own = (noh_box *)(uintptr_t)box; /* a message in hand is writable memory */
+    own->drop = NULL;
     return box->data;
 }
 
@@ -192,6 +193,8 @@ NOH_API bool noh_type_equal(const noh_type *a, const noh_type *b);
 #define NOH_TYPE(T) (&noh_type_##T)
 
 /* ---- declarations ------------------------------------------------------------------------- */
+
+/* clang-format off */
 
 #ifdef __cplusplus
 /* C++ sees the struct; the descriptor lives in a C file. */
@@ -353,13 +356,15 @@ NOH_API bool noh_type_equal(const noh_type *a, const noh_type *b);
 #define NOH_NEED_4_list(T, kind, type, name) | 1 | (int)noh_needs_##type
 #define NOH_NEED_5(T, shape, kind, type, name, n) | (int)noh_needs_##type
 
+/* clang-format on */
+
 /* A pointer to a T on the stack: NOH_VALUE(add, .a = 1, .b = 3), NOH_VALUE(last). */
 #define NOH_VALUE(...) NOH_PP_CAT(NOH_VALUE_, NOH_PP_MANY(__VA_ARGS__))(__VA_ARGS__)
 #define NOH_VALUE_1(T) (&(T){0})
 #define NOH_VALUE_N(T, ...) (&(T){__VA_ARGS__})
 
 /* `pointer` checked to be a T *, at compile time. */
-#define NOH_CHECKED(T, pointer) (_Generic((pointer), T *: (pointer)))
+#define NOH_CHECKED(T, pointer) (_Generic((pointer), T * : (pointer)))
 
 #ifdef __cplusplus
 }

@@ -61,17 +61,17 @@ typedef struct noh_self noh_self;
 /* ---- system ------------------------------------------------------------------------------- */
 
 typedef struct noh_options {
-    size_t size;              /* sizeof(noh_options); 0 means this version's */
-    unsigned workers;         /* threads that run actors; 0: one per processor; at most 256 */
-    uint32_t actors_max;      /* actors alive at once; 0: 16,777,216 (or what the address space
+    size_t size;             /* sizeof(noh_options); 0 means this version's */
+    unsigned workers;        /* threads that run actors; 0: one per processor; at most 256 */
+    uint32_t actors_max;     /* actors alive at once; 0: 16,777,216 (or what the address space
                                  allows). Exact below 1,048,576; above, a worker may keep up to
                                  1,024 places ready that others find missing. */
-    uint32_t mailbox_max;     /* messages a mailbox holds unless the spawn says otherwise; 0:
+    uint32_t mailbox_max;    /* messages a mailbox holds unless the spawn says otherwise; 0:
                                  1,048,576. This common bound is a guard, not a count: up to 64
                                  messages more per sending worker, and 64 for the receiver's turn,
                                  may get in. A bound given at spawn is exact. */
-    int64_t stop_timeout_ns;  /* what noh_system_free waits for actors to drain; 0: 5 s */
-    const noh_env *env;       /* copied; NULL: noh_env_default() */
+    int64_t stop_timeout_ns; /* what noh_system_free waits for actors to drain; 0: 5 s */
+    const noh_env *env;      /* copied; NULL: noh_env_default() */
 } noh_options;
 
 /* A running system with its workers started. `options` may be NULL.
@@ -169,6 +169,7 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
 #define NOH_BEHAVIOR(S, ...) \
     typedef noh_nothing noh_start_of_##S; \
     NOH_BEHAVIOR_(S, noh_nothing, NULL, __VA_ARGS__)
+/* clang-format off */
 #define NOH_BEHAVIOR_WITH(S, A, start_fn, ...) \
     typedef A noh_start_of_##S; \
     static noh_err noh_started_##S(noh_self *self, void *me, const void *arguments) \
@@ -177,6 +178,7 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
             self, (S *)me, (const A *)arguments); \
     } \
     NOH_BEHAVIOR_(S, A, noh_started_##S, __VA_ARGS__)
+/* clang-format on */
 #define NOH_BEHAVIOR_DECLARE(S, A) \
     typedef A noh_start_of_##S; \
     extern const noh_behavior noh_behavior_##S
@@ -219,12 +221,14 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
 #define NOH_THUNK_MESSAGE(S, message, fn) NOH_THUNK_OF_(S, message, message, fn)
 #define NOH_THUNK_STOP(S, name, fn) NOH_THUNK_OF_(S, noh_hook_##name, noh_exit, fn)
 #define NOH_THUNK_FAILURE(S, name, fn) NOH_THUNK_OF_(S, noh_hook_##name, noh_exit, fn)
+/* clang-format off */
 #define NOH_THUNK_OF_(S, name, M, fn) \
     static noh_err noh_on_##S##_##name(noh_self *self, void *me, const void *message) \
     { \
         return _Generic((fn), noh_err(*)(noh_self *, S *, const M *): (fn))( \
             self, (S *)me, (const M *)message); \
     }
+/* clang-format on */
 #define NOH_ENTRY_(S, x) NOH_PP_APPLY(NOH_ENTRY_OF_, S, NOH_PP_UNWRAP x)
 #define NOH_ENTRY_OF_(S, hook, message, fn) NOH_ENTRY_##hook(S, message)
 #define NOH_ENTRY_MESSAGE(S, message) \
@@ -256,8 +260,7 @@ typedef struct noh_spawn_options {
  *     noh_ref a = noh_spawn(self, calculator);
  *     noh_ref b = noh_spawn(self, counter, .from = 10);       start arguments
  * The ref is usable at once. The start hook runs later, in the actor. With self. */
-#define noh_spawn(self, ...) \
-    NOH_PP_CAT(noh_spawn_, NOH_PP_MANY(__VA_ARGS__))(self, __VA_ARGS__)
+#define noh_spawn(self, ...) NOH_PP_CAT(noh_spawn_, NOH_PP_MANY(__VA_ARGS__))(self, __VA_ARGS__)
 #define noh_spawn_1(self, S) noh_spawn_value(self, &noh_behavior_##S, &(noh_start_of_##S){0})
 #define noh_spawn_N(self, S, ...) \
     noh_spawn_value(self, &noh_behavior_##S, &(noh_start_of_##S){__VA_ARGS__})
@@ -333,8 +336,7 @@ typedef struct noh_future {
  * belongs to. Errors: as noh_tell, and LIMIT (65,536 open asks). With self. */
 #define noh_ask(self, to, ...) \
     NOH_PP_CAT(noh_ask_, NOH_PP_MANY2(__VA_ARGS__))(self, to, __VA_ARGS__)
-#define noh_ask_2(self, to, T, ret_future) \
-    noh_ask_value(self, to, NOH_TYPE(T), &(T){0}, ret_future)
+#define noh_ask_2(self, to, T, ret_future) noh_ask_value(self, to, NOH_TYPE(T), &(T){0}, ret_future)
 #define noh_ask_N(self, to, T, ret_future, ...) \
     noh_ask_value(self, to, NOH_TYPE(T), &(T){__VA_ARGS__}, ret_future)
 NOH_API noh_err noh_ask_value(noh_self *self, noh_ref to, const noh_type *type, const void *message,
@@ -464,7 +466,8 @@ typedef struct noh_timer {
 #define noh_every_2(self, period_ns, to, T, ret_timer) \
     noh_timer_start(self, period_ns, noh_period(period_ns), to, NOH_TYPE(T), &(T){0}, ret_timer)
 #define noh_every_N(self, period_ns, to, T, ret_timer, ...) \
-    noh_timer_start(self, period_ns, noh_period(period_ns), to, NOH_TYPE(T), &(T){__VA_ARGS__}, ret_timer)
+    noh_timer_start(self, period_ns, noh_period(period_ns), to, NOH_TYPE(T), &(T){__VA_ARGS__}, \
+                    ret_timer)
 /* A period of 0 is refused, like a negative one. */
 static inline int64_t noh_period(int64_t period_ns)
 {

@@ -11,6 +11,7 @@ extern "C" {
 #endif
 
 /* Why a message was not handled. */
+/* clang-format off */
 NOH_ENUM(noh_dead_reason,
          NOH_DEAD_GONE,      /* the receiver had ended, or never was */
          NOH_DEAD_FULL,      /* its mailbox was full */
@@ -20,6 +21,7 @@ NOH_ENUM(noh_dead_reason,
          NOH_DEAD_LATE,      /* an answer that nobody waits for any more */
          NOH_DEAD_NOMEM,     /* there was no memory to send it */
          NOH_DEAD_REFUSED);  /* it broke a rule of the call: too big, wrong type */
+/* clang-format on */
 enum { NOH_DEAD_REASONS = 8 };
 
 /* The ledger: at any quiet moment  sent == handled + queued + the sum of dead[].  While messages

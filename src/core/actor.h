@@ -62,9 +62,9 @@ typedef struct nohi_actor {
     const noh_behavior *behavior; /* NULL for a plain thread */
     nohi_extra *extra;            /* or NULL */
     uint32_t run_next;            /* run list, handed stack, or free list */
-    atom(uint32_t) len;          /* messages between head and tail, not notices; others may read it */
+    atom(uint32_t) len; /* messages between head and tail, not notices; others may read it */
     atom(uint32_t) mailbox_max; /* constant for a generation; NOHI_EXACT: given at spawn */
-    atom(uint8_t) life; /* others may read it */
+    atom(uint8_t) life;         /* others may read it */
     uint8_t flags;
     uint16_t unused;
 } nohi_actor;

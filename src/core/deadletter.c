@@ -24,16 +24,16 @@ static void log_limited(nohi_system *system, const noh_dead_letter *letter);
 
 const char *noh_dead_reason_name(noh_dead_reason reason)
 {
-    static const char *const names[NOH_DEAD_REASONS] = {
-        "gone", "full", "stopped", "crashed", "unhandled", "late", "nomem", "refused"};
+    static const char *const names[NOH_DEAD_REASONS] = {"gone",      "full", "stopped", "crashed",
+                                                        "unhandled", "late", "nomem",   "refused"};
     return (unsigned)reason < NOH_DEAD_REASONS ? names[reason] : "?";
 }
 
 noh_err nohi_dead_error(noh_dead_reason reason)
 {
-    static const noh_err errors[NOH_DEAD_REASONS] = {
-        NOH_E_GONE,      NOH_E_FULL,    NOH_E_STOPPED, NOH_E_FAILED,
-        NOH_E_UNHANDLED, NOH_E_TIMEOUT, NOH_E_NOMEM,   NOH_E_INVAL};
+    static const noh_err errors[NOH_DEAD_REASONS] = {NOH_E_GONE,   NOH_E_FULL,      NOH_E_STOPPED,
+                                                     NOH_E_FAILED, NOH_E_UNHANDLED, NOH_E_TIMEOUT,
+                                                     NOH_E_NOMEM,  NOH_E_INVAL};
     return errors[reason];
 }
 
@@ -134,14 +134,13 @@ static void log_limited(nohi_system *system, const noh_dead_letter *letter)
     system->dead_hidden += !shown;
     pthread_mutex_unlock(&system->dead_lock);
     if (hidden > 0) {
-        nohi_log(system, NOH_LOG_WARNING, NOH_NO_REF, NULL, "%llu more dead letters were not logged",
-                 (unsigned long long)hidden);
+        nohi_log(system, NOH_LOG_WARNING, NOH_NO_REF, NULL,
+                 "%llu more dead letters were not logged", (unsigned long long)hidden);
     }
     if (shown) {
         nohi_log(system, NOH_LOG_WARNING, letter->receiver, NULL,
-                 "dead letter: %s from <%u.%u>, %s", letter->type,
-                 nohi_ref_index(letter->sender), nohi_ref_generation(letter->sender),
-                 noh_dead_reason_name(letter->reason));
+                 "dead letter: %s from <%u.%u>, %s", letter->type, nohi_ref_index(letter->sender),
+                 nohi_ref_generation(letter->sender), noh_dead_reason_name(letter->reason));
     }
 }
 

@@ -110,8 +110,8 @@ nohi_message *nohi_message_to_error(nohi_pool_cache *pool, nohi_message *request
     size_t room = block - sizeof *request - sizeof(noh_failure) - 1;
     nohi_message *error = request;
     if (length > room) {
-        error = nohi_message_block(pool, sizeof(noh_failure) + length + 1, NOHI_ERROR,
-                                   request->number);
+        error =
+            nohi_message_block(pool, sizeof(noh_failure) + length + 1, NOHI_ERROR, request->number);
         if (error != NULL) {
             error->from = request->from;
             nohi_message_free_block(pool, request);

@@ -18,11 +18,11 @@ typedef enum nohi_message_kind {
     NOHI_ERROR,   /* an answer that is a noh_failure */
     NOHI_TICK,    /* `number`: the periodic timer that sent it */
     /* the runtime's own notices */
-    NOHI_START,  /* start arguments */
-    NOHI_STOP,   /* `number`: a noh_stop_kind */
-    NOHI_WATCH,  /* a join: answered with NOHI_EXITED at the end; room for a noh_exit */
-    NOHI_EXITED, /* `number`: the joiner's open ask */
-    NOHI_IDLE,   /* the idle timer: `number` is its incarnation */
+    NOHI_START,     /* start arguments */
+    NOHI_STOP,      /* `number`: a noh_stop_kind */
+    NOHI_WATCH,     /* a join: answered with NOHI_EXITED at the end; room for a noh_exit */
+    NOHI_EXITED,    /* `number`: the joiner's open ask */
+    NOHI_IDLE,      /* the idle timer: `number` is its incarnation */
     NOHI_TIMER_ADD, /* to a worker: `number` is a timer to put on its wheel */
     NOHI_TIMER_DROP,
     NOHI_STOPPING, /* to a worker: say that you have seen it */

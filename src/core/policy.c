@@ -24,18 +24,18 @@
 #include "system.h"
 
 enum {
-    LIGHT_NS = 120, /* below: light, once it is known */
-    HEAVY_NS = 200, /* above: heavy; between: stays where it is */
-    CLAMP_NS = 800, /* one preempted turn must not make a behavior heavy */
+    LIGHT_NS = 120,          /* below: light, once it is known */
+    HEAVY_NS = 200,          /* above: heavy; between: stays where it is */
+    CLAMP_NS = 800,          /* one preempted turn must not make a behavior heavy */
     SURELY_HEAVY_NS = 20000, /* above what a page fault or a preemption adds to a cheap message */
-    OVERHEAD_NS = 8, /* of our own, per message */
-    CLOCK_NS_MAX = 200, /* a dearer look at the clock was interrupted */
-    KNOWN = 4,       /* samples */
+    OVERHEAD_NS = 8,         /* of our own, per message */
+    CLOCK_NS_MAX = 200,      /* a dearer look at the clock was interrupted */
+    KNOWN = 4,               /* samples */
     SAMPLE_NS = 50000,
     INTERVAL_MAX = 256,
     WARM_UP = 16,
     WARM_UP_INTERVAL = 4,
-    ASK_NS = 10000,  /* heavy work worth asking for */
+    ASK_NS = 10000, /* heavy work worth asking for */
     LENGTH_MAX = 1024,
     WAKE_NS = 50000, /* worth a wake-up, which costs the waker 12 to 16 us */
 };

@@ -194,14 +194,13 @@ static void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message)
 {
     int kind = nohi_gate_stop_kind(&a->gate, message->generation);
     nohi_actor_push_back(a, message);
-    nohi_actor_end(w, a, &(noh_exit){.kind = kind == NOH_STOP_KILL ? NOH_EXIT_KILLED
-                                                                  : NOH_EXIT_SHUTDOWN});
+    nohi_actor_end(
+        w, a, &(noh_exit){.kind = kind == NOH_STOP_KILL ? NOH_EXIT_KILLED : NOH_EXIT_SHUTDOWN});
 }
 
 void nohi_receive_late(nohi_worker *w, nohi_actor *a, nohi_message *message)
 {
-    noh_ref to = {(uint64_t)message->generation << NOHI_INDEX_BITS |
-                  nohi_actor_index(w->slots, a)};
+    noh_ref to = {(uint64_t)message->generation << NOHI_INDEX_BITS | nohi_actor_index(w->slots, a)};
     if (message->kind == NOHI_WATCH) {
         nohi_actor_tell_exit(w, message, &(noh_exit){.kind = NOH_EXIT_UNKNOWN});
     } else if (nohi_message_is_counted(message)) {

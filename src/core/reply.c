@@ -139,13 +139,12 @@ static ask *entry_of(nohi_actor *a, noh_future future, uint32_t *ret_number)
     return usable ? entry : NULL;
 }
 
-bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message,
-                      noh_future *ret_future)
+bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message, noh_future *ret_future)
 {
     nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
     uint32_t number = (*message)->number;
-    NOHI_ASSERT(RPL_1, asks != NULL && number < asks->capacity &&
-                           asks->entries[number].state != ASK_FREE);
+    NOHI_ASSERT(RPL_1,
+                asks != NULL && number < asks->capacity && asks->entries[number].state != ASK_FREE);
     ask *entry = &asks->entries[number];
     *ret_future = (noh_future){(uint64_t)entry->serial << 32 | (number + 1)};
     if (entry->state == ASK_GIVEN_UP) {
@@ -307,8 +306,8 @@ static noh_err await(noh_self *self, noh_future future, int64_t timeout_ns, nohi
     return NOH_OK;
 }
 
-noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
-                        int64_t timeout_ns, void *ret_answer)
+noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type, int64_t timeout_ns,
+                        void *ret_answer)
 {
     if (self == NULL || type == NULL || ret_answer == NULL) {
         return NOH_E_INVAL;
@@ -525,8 +524,8 @@ noh_err noh_promise_take(noh_self *self, noh_promise *ret_promise)
     *entry = (promise){.request = self->message, .serial = ++table->serial};
     self->answer_state = NOHI_ANSWERED;
     self->promised = true;
-    *ret_promise = (noh_promise){(uint64_t)entry->serial << 32 |
-                                 ((uint64_t)(entry - table->entries) + 1)};
+    *ret_promise =
+        (noh_promise){(uint64_t)entry->serial << 32 | ((uint64_t)(entry - table->entries) + 1)};
     return NOH_OK;
 }
 
@@ -572,8 +571,7 @@ noh_err noh_promise_fail(noh_self *self, noh_promise value, noh_err code, const 
     }
     char words[256];
     snprintf(words, sizeof words, "%s", text == NULL ? "" : text);
-    return noh_promise_keep_value(self, value, &noh_type_noh_failure,
-                                  &(noh_failure){code, words});
+    return noh_promise_keep_value(self, value, &noh_type_noh_failure, &(noh_failure){code, words});
 }
 
 void nohi_promise_done(nohi_worker *w, nohi_actor *a)

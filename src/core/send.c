@@ -235,10 +235,9 @@ static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation)
         return false;
     }
     /* PRK-2: until unlock the sleeper's actors are ours. */
-    bool ours = nohi_gate_home(&a->gate) == home->id &&
-                nohi_gate_generation(&a->gate) == generation &&
-                load_relaxed(&a->life) == NOHI_LIVE &&
-                (a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) == 0;
+    bool ours =
+        nohi_gate_home(&a->gate) == home->id && nohi_gate_generation(&a->gate) == generation &&
+        load_relaxed(&a->life) == NOHI_LIVE && (a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) == 0;
     if (ours) {
         nohi_gate_move(&a->gate, w->id);
     }

@@ -70,7 +70,7 @@ noh_err noh_system_new(const noh_options *options, noh_system **ret_system)
     }
     unsigned processors = env.cpu_count(env.world);
     system->spins = processors > 1;
-    system->worker_count = o.workers != 0            ? o.workers
+    system->worker_count = o.workers != 0                  ? o.workers
                            : processors > NOHI_WORKERS_MAX ? NOHI_WORKERS_MAX
                                                            : processors;
     noh_err err = start(system);
@@ -129,8 +129,7 @@ static noh_err start_workers(nohi_system *system)
         char name[16];
         snprintf(name, sizeof name, "noh-%u", i);
         nohi_counted_hold(&system->users);
-        err = system->env.thread_start(system->env.world, nohi_worker_main, w, name,
-                                               &w->thread);
+        err = system->env.thread_start(system->env.world, nohi_worker_main, w, name, &w->thread);
         if (err != NOH_OK) {
             (void)nohi_counted_release(&system->users);
             w->thread = NULL;
@@ -163,8 +162,8 @@ static noh_err new_home(nohi_system *system, nohi_worker_kind kind, nohi_worker 
     if (memory == NULL) {
         return NOH_E_NOMEM;
     }
-    nohi_worker *w = (nohi_worker *)(void *)(memory + NOHI_CACHELINE -
-                                             ((uintptr_t)memory % NOHI_CACHELINE));
+    nohi_worker *w =
+        (nohi_worker *)(void *)(memory + NOHI_CACHELINE - ((uintptr_t)memory % NOHI_CACHELINE));
     memset(w, 0, sizeof *w);
     w->memory = memory;
     nohi_worker_init(w, system, id, kind);

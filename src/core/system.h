@@ -37,8 +37,8 @@ struct noh_system {
     bool has_self_key; /* until noh_system_free */
 
     pthread_mutex_t names_lock;
-    nohi_map names;   /* name -> nohi_name * */
-    nohi_map by_ref;  /* ref as text -> its first nohi_name * */
+    nohi_map names;  /* name -> nohi_name * */
+    nohi_map by_ref; /* ref as text -> its first nohi_name * */
 
     pthread_mutex_t dead_lock;
     noh_ref subscribers[NOHI_SUBSCRIBERS_MAX];

@@ -43,10 +43,8 @@ static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker *
     a->behavior = NULL;
     a->extra = NULL;
     a->flags = NOHI_QUEUED; /* THR-1 */
-    w->self = (noh_self){.worker = w,
-                         .system = system,
-                         .actor = a,
-                         .ref = nohi_actor_ref(w->slots, a)};
+    w->self =
+        (noh_self){.worker = w, .system = system, .actor = a, .ref = nohi_actor_ref(w->slots, a)};
     w->own = a;
     w->owner = pthread_self();
     nohi_park_open(&w->park);
@@ -106,7 +104,7 @@ static void evict_all(nohi_worker *w)
         if (a->flags == 0) {
             nohi_actor_deposit(w, a);
         } else {
-            store_relaxed(&a->life, NOHI_DEAD); /* a late letter lies there; it is in the run list */
+            store_relaxed(&a->life, NOHI_DEAD); /* in the run list: a late letter lies there */
         }
     }
     while ((a = nohi_worker_next(w, &index)) != NULL) {

@@ -32,9 +32,9 @@ struct nohi_timer {
     nohi_message *message; /* what is sent; a periodic timer sends copies */
     noh_ref to;
     int64_t due_ns;
-    int64_t period_ns; /* 0: once */
-    uint32_t number;    /* its own; constant */
-    uint32_t next_free; /* number of the next free record, or of the next one to be added */
+    int64_t period_ns;         /* 0: once */
+    uint32_t number;           /* its own; constant */
+    uint32_t next_free;        /* number of the next free record, or of the next one to be added */
     atom(uint32_t) state;      /* serial << 2 | ARMED, CANCELLED, or 0: free */
     atom(uint32_t) tick_waits; /* a tick was sent and is not handled yet */
     atom(uint32_t) worker;     /* whose wheel, a tag: id, and tenancy of a host loop */
@@ -326,7 +326,8 @@ void nohi_timer_move_all(nohi_worker *w, nohi_message *command)
 
 bool nohi_timer_is_here(nohi_worker *w, uint32_t number)
 {
-    return load_relaxed(&record(w->system, number)->worker) == tag_of(w); /* ours, or an older one */
+    nohi_timer *t = record(w->system, number);
+    return load_relaxed(&t->worker) == tag_of(w); /* ours, or an older one */
 }
 
 /* ---- cancel ------------------------------------------------------------------------------- */
@@ -446,8 +447,8 @@ static void send_tick(nohi_worker *w, nohi_timer *t)
     }
     const nohi_message *m = t->message;
     nohi_message *tick;
-    noh_err err = nohi_message_new(&w->pool, m->type, (const void *)(m + 1), NOHI_TICK,
-                                   t->number, &tick);
+    noh_err err =
+        nohi_message_new(&w->pool, m->type, (const void *)(m + 1), NOHI_TICK, t->number, &tick);
     if (err != NOH_OK) {
         bump(&w->counts.sent);
         nohi_dead_note(w, m->from, t->to, m->type, NULL, NOH_DEAD_NOMEM);
@@ -537,7 +538,7 @@ noh_err noh_idle_after(noh_self *self, int64_t idle_ns)
     extra->idle_ns = idle_ns;
     extra->idle_armed = false;
     extra->last_active_ns = nohi_now(w->system);
-    self->actor->flags = (uint8_t)((self->actor->flags & ~NOHI_TIMED) |
-                                   (idle_ns > 0 ? NOHI_TIMED : 0));
+    self->actor->flags =
+        (uint8_t)((self->actor->flags & ~NOHI_TIMED) | (idle_ns > 0 ? NOHI_TIMED : 0));
     return idle_ns == 0 ? NOH_OK : nohi_timer_idle(w, self->actor, idle_ns);
 }

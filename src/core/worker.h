@@ -40,9 +40,9 @@ struct noh_self {
     nohi_system *system;
     nohi_actor *actor; /* whose turn it is; a plain thread's own; NULL between turns */
     noh_ref ref;
-    nohi_message *message; /* in hand, or NULL */
+    nohi_message *message;          /* in hand, or NULL */
     nohi_answer_state answer_state; /* of a request in hand; else of the last one */
-    bool promised; /* the message in hand belongs to a promise: do not free it */
+    bool promised;                  /* the message in hand belongs to a promise: do not free it */
     bool in_handler;
     noh_future answered;
     nohi_message *kept;   /* the answer awaited last; a plain thread's */
@@ -76,13 +76,13 @@ struct nohi_worker {
                                wake it, so they take the long way */
     nohi_worker_kind kind;  /* constant */
     nohi_actor *own;        /* THREAD, HOST: the actor that stands for the thread */
-    char *slots_base;     /* of `slots`, at hand */
-    uint32_t slots_limit; /* of `slots`, as last seen */
-    uint32_t run_first;   /* actors with something to do, oldest first */
+    char *slots_base;       /* of `slots`, at hand */
+    uint32_t slots_limit;   /* of `slots`, as last seen */
+    uint32_t run_first;     /* actors with something to do, oldest first */
     uint32_t run_last;
     uint32_t free_first; /* free slots */
     uint32_t free_count;
-    uint32_t free_max; /* above, half of them go to the depot */
+    uint32_t free_max;    /* above, half of them go to the depot */
     nohi_actor *chain_to; /* letters for one actor elsewhere, not pushed yet */
     nohi_letter *chain_newest;
     nohi_letter *chain_oldest;
@@ -90,21 +90,22 @@ struct nohi_worker {
     nohi_pool_cache pool;
     nohi_policy policy;
     nohi_wheel wheel;
-    uint32_t timer_free; /* free timer records */
-    noh_ref woken_by;   /* who sent the newest letter this turn took from the inbox */
+    uint32_t timer_free;     /* free timer records */
+    noh_ref woken_by;        /* who sent the newest letter this turn took from the inbox */
     uint64_t handled_before; /* counts.handled when a turn of a TIMED actor began */
-    noh_exit ending;    /* while an actor ends */
-    jmp_buf caught;     /* where noh_fail goes */
-    void *memory; /* the block this struct lies in */
+    noh_exit ending;         /* while an actor ends */
+    jmp_buf caught;          /* where noh_fail goes */
+    void *memory;            /* the block this struct lies in */
     void *thread;
     void (*host_wake)(void *ctx);
     void *host_ctx;
-    nohi_message *farewell; /* HOST: a notice for the day it leaves, so that it needs no memory then */
-    pthread_t owner; /* THREAD, HOST: who may use the self */
-    bool in_use;     /* THREAD, HOST; under the system's lock */
+    nohi_message
+        *farewell;    /* HOST: a notice for the day it leaves, so that it needs no memory then */
+    pthread_t owner;  /* THREAD, HOST: who may use the self */
+    bool in_use;      /* THREAD, HOST; under the system's lock */
     uint16_t tenancy; /* HOST: tells the loops that had this home apart */
-    nohi_message stopping; /* its own letter for NOHI_STOPPING: needs no memory */
-    bool stopping_sent;    /* under the system's stop_lock */
+    nohi_message stopping;          /* its own letter for NOHI_STOPPING: needs no memory */
+    bool stopping_sent;             /* under the system's stop_lock */
     atom(uint32_t) answers_waiting; /* answers that arrived and were not awaited yet */
 
     alignas(NOHI_CACHELINE) nohi_counts counts;
@@ -114,12 +115,12 @@ struct nohi_worker {
     /* any thread */
     alignas(NOHI_CACHELINE) nohi_hint mail; /* something lies in one of these: */
     nohi_stack ready;                       /* actors whose inbox was announced */
-    nohi_stack handed;                        /* actors given by their former owner */
-    nohi_inbox commands;                      /* TIMER_ADD, TIMER_DROP; always armed */
+    nohi_stack handed;                      /* actors given by their former owner */
+    nohi_inbox commands;                    /* TIMER_ADD, TIMER_DROP; always armed */
     nohi_park park;
-    nohi_bell bell;              /* HOST: around host_wake */
+    nohi_bell bell;            /* HOST: around host_wake */
     atom(uint32_t) host_waits; /* HOST: it sleeps in a call of its own, not in its loop */
-    nohi_balance balance; /* policy.h */
+    nohi_balance balance;      /* policy.h */
 };
 
 NOHI_INLINE nohi_actor *nohi_worker_slot(nohi_worker *w, uint32_t index)

@@ -103,7 +103,8 @@ NOHI_INLINE bool nohi_gate_name(nohi_gate *gate, uint32_t generation)
 /* The actor may move from now on. The owner, while others may name it. */
 NOHI_INLINE void nohi_gate_unpin(nohi_gate *gate)
 {
-    and_relaxed(&gate->traits, (uint16_t)~NOHI_TRAIT_PINNED); /* read by the owner, and by lockers */
+    and_relaxed(&gate->traits,
+                (uint16_t)~NOHI_TRAIT_PINNED); /* read by the owner, and by lockers */
 }
 
 /* Asks for a stop of `kind` (0 drain, 1 now, 2 kill). False: that or more was asked before. */
@@ -114,7 +115,8 @@ NOHI_INLINE bool nohi_gate_ask_stop(nohi_gate *gate, uint32_t generation, unsign
     do {
         /* GAT-5: generations are compared around the wrap. */
         uint32_t older_by = ((wanted >> 3) - (seen >> 3)) & NOHI_GENERATION_MASK;
-        if (seen != 0 && (older_by > NOHI_GENERATION_MASK / 2 || (older_by == 0 && seen >= wanted))) {
+        if (seen != 0 &&
+            (older_by > NOHI_GENERATION_MASK / 2 || (older_by == 0 && seen >= wanted))) {
             return false;
         }
     } while (!cas_relaxed(&gate->stop, &seen, wanted));

@@ -51,7 +51,8 @@ NOHI_INLINE void nohi_park_leave(nohi_park *park, const noh_env *env)
 {
     for (;;) {
         uint32_t seen = NOHI_PARKED;
-        if (load_acquire(&park->word) == NOHI_RUNNING || /* PRK-2: a cas that fails orders nothing */
+        if (load_acquire(&park->word) ==
+                NOHI_RUNNING || /* PRK-2: a cas that fails orders nothing */
             cas_seq_cst(&park->word, &seen, NOHI_RUNNING)) {
             return;
         }

@@ -52,9 +52,9 @@ void nohi_slots_done(nohi_slots *slots)
 static noh_err commit_up_to(nohi_slots *slots, uint32_t end)
 {
     while (slots->committed < end) {
-        noh_err err = slots->env->pages_commit(
-            slots->env->world, nohi_slots_at(slots, slots->committed),
-            (size_t)COMMIT_SLOTS * NOHI_SLOT_BYTES);
+        noh_err err =
+            slots->env->pages_commit(slots->env->world, nohi_slots_at(slots, slots->committed),
+                                     (size_t)COMMIT_SLOTS * NOHI_SLOT_BYTES);
         if (err != NOH_OK) {
             return err;
         }

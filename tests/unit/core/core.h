@@ -93,7 +93,7 @@ typedef struct core_world {
     noh_env env;
     atomic_bool clock_is_set;
     _Atomic int64_t now_ns;
-    atomic_ullong sleeps; /* calls of park_wait */
+    atomic_ullong sleeps;       /* calls of park_wait */
     core_gate *opened_by_sleep; /* opened when `sleeper` is about to sleep */
     pthread_t sleeper;
     pthread_mutex_t log_lock; /* the rest, and the two above */

@@ -548,7 +548,8 @@ static void a_hook_that_fails_does_not_hold_up_the_end(void)
                    failing ? (int64_t)NOH_E_TOO_BIG : (int64_t)NOH_EXIT_NORMAL);
             core_expect_nothing(self); /* the hook ran once */
             CHECK_EQ(core_logged(&world, "hook failed"), orders[i] == HOOK_TELL ? 0 : 1);
-            CHECK_EQ(core_settled(system, 0).dead[NOH_DEAD_STOPPED], orders[i] == HOOK_TELL ? 2 : 1);
+            CHECK_EQ(core_settled(system, 0).dead[NOH_DEAD_STOPPED],
+                     orders[i] == HOOK_TELL ? 2 : 1);
             CHECK_EQ(core_actors(system), 0);
             /* The worker goes on as if nothing had been. */
             noh_ref next = spawn_worker(self, FINE);

@@ -125,12 +125,9 @@ static void a_name_and_a_death_see_each_other(void)
 }
 
 static const test_case cases[] = {
-    TEST(closing_ends_the_generation),
-    TEST(the_generation_wraps_at_27_bits),
-    TEST(a_named_actor_is_known_at_its_end),
-    TEST(a_name_for_the_tenant_before_is_refused),
-    TEST(the_strongest_stop_counts),
-    TEST(stops_know_old_from_new_around_the_wrap),
+    TEST(closing_ends_the_generation),       TEST(the_generation_wraps_at_27_bits),
+    TEST(a_named_actor_is_known_at_its_end), TEST(a_name_for_the_tenant_before_is_refused),
+    TEST(the_strongest_stop_counts),         TEST(stops_know_old_from_new_around_the_wrap),
     TEST(a_name_and_a_death_see_each_other),
 };
 TEST_MAIN(cases)
