@@ -38,7 +38,7 @@ static noh_err on_retire(noh_self *self, counter *me, const retire *m)
 
 static noh_err on_stop(noh_self *self, counter *me, const noh_exit *why)
 {
-    printf("stops at %d\n", me->value);
+    printf("stops at %d, normal: %d\n", me->value, why->kind == NOH_EXIT_NORMAL);
     return NOH_OK;
 }
 
@@ -71,12 +71,11 @@ int main(void)
     noh_ref a = noh_spawn(me, counter, .from = 10);
     noh_tell(me, a, count);
     noh_stop(me, a, NOH_STOP_DRAIN); /* after the messages already queued */
-    noh_join(me, a, NOH_FOREVER, &why);
-    printf("normal: %d\n", why.kind == NOH_EXIT_NORMAL);
+    noh_join(me, a, NOH_FOREVER, NULL);
 
     noh_ref b = noh_spawn(me, counter, .from = 20);
-    noh_tell(me, b, crash);
-    noh_join(me, b, NOH_FOREVER, &why);
+    noh_after(me, 20 * NOH_MS, b, crash, NULL);
+    noh_join(me, b, NOH_FOREVER, &why); /* who waits when it ends learns why */
     printf("failed: %d, %s\n", why.kind == NOH_EXIT_FAILED, noh_err_name(why.code));
 
     noh_ref c;
@@ -92,11 +91,10 @@ int main(void)
 }
 
 // expect: starts at 10
-// expect: stops at 11
-// expect: normal: 1
+// expect: stops at 11, normal: 1
 // expect: starts at 20
 // expect: failed: no more than 20
 // expect: failed: 1, NOH_E_FAILED
 // expect: starts at 30
-// expect: stops at 30
+// expect: stops at 30, normal: 1
 // expect: alive: 0, told: NOH_E_GONE

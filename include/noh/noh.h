@@ -84,7 +84,8 @@ NOH_API noh_err noh_system_new(const noh_options *options, noh_system **ret_syst
  * handler use the self you were given. */
 NOH_API noh_self *noh_system_self(noh_system *system);
 
-/* Ends this thread's self before the thread does; its ref is dead from then on. NULL is allowed.
+/* Ends this thread's self before the thread does; its ref is dead from then on; a host loop's ends as
+ * by noh_host_free. NULL is allowed.
  * NOH_E_OPEN_ASKS: done too, but asks were open; their answers become dead letters. With self. */
 NOH_API noh_err noh_self_free(noh_self *self);
 
@@ -253,7 +254,7 @@ typedef struct noh_spawn_options {
     size_t size;          /* sizeof(noh_spawn_options); 0 means this version's */
     const char *name;     /* registers the actor; copied; NULL: no name */
     uint32_t mailbox_max; /* messages its mailbox holds, exactly; 0: the system's bound */
-    bool pinned;          /* stays on the worker or host loop that spawned it */
+    bool pinned;          /* stays on the worker or host loop that spawned it while that exists */
 } noh_spawn_options;
 
 /* Spawns an actor; its ref, or NOH_NO_REF on an error (noh_spawn_with tells which).
@@ -286,7 +287,9 @@ typedef enum noh_stop_kind {
  * thread). With self. */
 NOH_API noh_err noh_stop(noh_self *self, noh_ref actor, noh_stop_kind kind);
 
-/* Waits until `actor` has ended and its resources are released. `ret_exit` may be NULL.
+/* Waits until `actor` has ended: its last hook has returned, its names are free, what it held is
+ * released. `ret_exit` may be NULL; it is UNKNOWN when the actor had ended before the call, as it
+ * may have right after noh_stop.
  * Errors: INVAL (also `timeout_ns` < 0), NOMEM, TIMEOUT, CONTEXT (inside a handler). A plain
  * thread, with self. */
 NOH_API noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *ret_exit);
@@ -454,7 +457,7 @@ typedef struct noh_timer {
  *     noh_after(self, 10 * NOH_MS, noh_self_ref(self), tick, NULL);
  *     noh_every(self, NOH_SECOND, collector, sample, &timer, .level = 3);
  * A delay beyond 290 years never comes. Errors: INVAL (delay < 0, period <= 0, a box in the message
- * of noh_every), NOMEM, STOPPING. With self. */
+ * of noh_every), NOMEM, LIMIT (8 million timers), STOPPING. With self. */
 #define noh_after(self, delay_ns, to, ...) \
     NOH_PP_CAT(noh_after_, NOH_PP_MANY2(__VA_ARGS__))(self, delay_ns, to, __VA_ARGS__)
 #define noh_after_2(self, delay_ns, to, T, ret_timer) \
@@ -484,23 +487,25 @@ NOH_API noh_err noh_timer_cancel(noh_self *self, noh_timer timer);
 /* Told to an actor that asked for it when it was idle. */
 NOH_DECLARE_MESSAGE(NOH_API, noh_idle);
 
-/* From now on this actor is told noh_idle whenever no message came for `idle_ns`, once per idle
- * time; 0: no more. Errors: INVAL (< 0), NOMEM, CONTEXT (a plain thread). In a handler. */
+/* From now on this actor is told noh_idle whenever no message came for `idle_ns`, and again each
+ * `idle_ns` while none comes; 0: no more. Errors: INVAL (< 0), NOMEM, CONTEXT (a plain thread). In a handler. */
 NOH_API noh_err noh_idle_after(noh_self *self, int64_t idle_ns);
 
 /* ---- host loop ---------------------------------------------------------------------------- */
 
 /* Lets the calling thread, which has an event loop of its own, run actors: those it spawns live on
  * this loop (and leave it for a worker only when they are heavy). `wake(ctx)` is called from any
- * thread when there is work; it must make the loop call noh_host_run soon. The self acts for the
- * loop: it can send and spawn between runs. Free it with noh_host_free before the system.
+ * thread when there is work, this one included; it must make the loop call noh_host_run soon, and not
+ * call the system itself. The self acts for the loop: between runs it can send, spawn and wait. Free
+ * it with noh_host_free before the system.
  * Errors: INVAL, NOMEM, LIMIT, TAKEN (this thread has a self already). A plain thread. */
 NOH_API noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *ctx,
                              noh_self **ret_self);
 /* Runs what is runnable, for about 1 ms at most. Returns how long the loop may sleep: 0 when work is
  * left, the nanoseconds to the next timer, or NOH_FOREVER. With self, outside handlers. */
 NOH_API int64_t noh_host_run(noh_self *self);
-/* Actors that still live here move to the workers. NULL is allowed. With self. */
+/* Actors and timers that still live here move to the workers; `wake` is not called any more when
+ * this returns. NULL is allowed. With self, outside handlers. */
 NOH_API void noh_host_free(noh_self *self);
 
 /* ---- log ---------------------------------------------------------------------------------- */
