@@ -391,9 +391,9 @@ static void answers_come_through_a_full_mailbox(void)
 
 static void work_a_while(void)
 {
-    static _Thread_local volatile unsigned sink;
+    volatile unsigned sink = 0;
     for (unsigned i = 0; i < 3000; i++) {
-        sink += i;
+        sink = sink + i;
     }
 }
 
