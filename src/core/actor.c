@@ -30,7 +30,11 @@
 
 #include <stdarg.h>
 
-enum { CARVE = 32 /* slots: one page */, STATE_LIMIT = 1 << 30 };
+enum {
+    CARVE = 32,      /* fresh slots at once: one page, */
+    CARVE_MANY = 256, /* for a worker that keeps some at hand */
+    STATE_LIMIT = 1 << 30,
+};
 
 static noh_err refill(nohi_worker *w);
 static void give_back(nohi_worker *w);
@@ -38,7 +42,8 @@ static uint32_t link_of(const nohi_actor *a);
 static void set_link(nohi_actor *a, uint32_t next);
 static noh_err make_state(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior);
 static void drop_state(nohi_worker *w, nohi_actor *a);
-static void drain(nohi_worker *w, nohi_actor *a, nohi_letter **watchers);
+static bool has_letters(nohi_actor *a);
+static NOHI_NOINLINE void drain(nohi_worker *w, nohi_actor *a, nohi_letter **watchers);
 static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers);
 static void close_slot(nohi_worker *w, nohi_actor *a, nohi_letter **watchers);
 
@@ -195,7 +200,7 @@ static noh_err refill(nohi_worker *w)
         if (w->free_count > 0) {
             return NOH_OK;
         }
-        noh_err err = fill_depot(w->slots, most < CARVE ? CARVE : most);
+        noh_err err = fill_depot(w->slots, most < CARVE_MANY ? CARVE : CARVE_MANY);
         if (err != NOH_OK) {
             return err;
         }
@@ -206,6 +211,9 @@ static noh_err refill(nohi_worker *w)
 static void give_back(nohi_worker *w)
 {
     uint32_t index = w->free_first;
+    uint32_t given = 0;
+    nohi_actor *first = NULL;
+    nohi_actor *last = NULL;
     w->free_first = 0;
     w->free_count = 0;
     while (index != 0) {
@@ -213,9 +221,15 @@ static void give_back(nohi_worker *w)
         index = link_of(a);
         if (w->free_count < w->free_max / 2 || a->flags != 0) {
             push_free(w, a);
-        } else {
-            nohi_actor_deposit(w, a);
+            continue;
         }
+        set_link(a, first == NULL ? 0 : nohi_actor_index(w->slots, first));
+        first = a;
+        last = last == NULL ? a : last;
+        given++;
+    }
+    if (given > 0) {
+        deposit(w->slots, first, last, given);
     }
 }
 
@@ -647,7 +661,9 @@ static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
     if (nohi_gate_end(&a->gate)) {
         nohi_name_forget(w->system, w->self.ref);
     }
-    drain(w, a, watchers);
+    if (NOHI_UNLIKELY(has_letters(a))) {
+        drain(w, a, watchers);
+    }
     drop_state(w, a);
     nohi_extra *extra = a->extra;
     if (extra != NULL) {
@@ -670,10 +686,17 @@ static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
 static void close_slot(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
 {
     nohi_gate_close(&a->gate);
-    drain(w, a, watchers);
+    if (NOHI_UNLIKELY(has_letters(a))) {
+        drain(w, a, watchers);
+    }
     a->flags = (uint8_t)((a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) | NOHI_ENDED);
     a->behavior = NULL;
     store_relaxed(&a->life, NOHI_DEAD); /* private */
+}
+
+static bool has_letters(nohi_actor *a)
+{
+    return a->head != NULL || !nohi_inbox_is_empty(&a->gate.inbox);
 }
 
 /* Queue and inbox become dead letters, but for who waits for the end. */

@@ -19,7 +19,7 @@
 enum {
     SPIN_NS = 50000,       /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
     TURNS_PER_LOOK = 64,   /* turns of a host between two looks at the clock */
-    FREE_MAX = 1024,       /* free slots that a home keeps for itself; */
+    FREE_MAX = 4096,       /* free slots that a home keeps for itself; */
     EXACT_BELOW = 1 << 20, /* none, when actors_max is lower: then it is kept exactly */
 };
 
