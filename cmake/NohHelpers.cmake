@@ -85,8 +85,13 @@ function(noh_library name)
   add_library(${name}_static STATIC ${arg_OBJECTS})
   set_target_properties(${name} ${name}_static PROPERTIES
     LINKER_LANGUAGE C OUTPUT_NAME ${name} INTERPROCEDURAL_OPTIMIZATION ${NOH_LTO})
+  # Before 1.0 each minor version may break the one before.
+  set(soversion ${PROJECT_VERSION_MAJOR})
+  if(soversion EQUAL 0)
+    set(soversion 0.${PROJECT_VERSION_MINOR})
+  endif()
   set_target_properties(${name} PROPERTIES
-    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} INSTALL_RPATH $ORIGIN)
+    VERSION ${PROJECT_VERSION} SOVERSION ${soversion} INSTALL_RPATH $ORIGIN)
   # Addresses are resolved at start and read-only afterwards; calls inside the library are direct.
   target_link_options(${name} PRIVATE LINKER:-z,now,-z,relro,-Bsymbolic-functions)
 endfunction()
