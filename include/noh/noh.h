@@ -64,8 +64,8 @@ typedef struct noh_options {
     size_t size;             /* sizeof(noh_options); 0 means this version's */
     unsigned workers;        /* threads that run actors; 0: one per processor; at most 256 */
     uint32_t actors_max;     /* actors alive at once; 0: 16,777,216 (or what the address space
-                                 allows). Exact below 1,048,576; above, a worker may keep up to
-                                 4,096 places ready that others find missing. */
+                                 allows). Exact below 1,048,576; from there on selfs of threads
+                                 count too, and the up to 4,096 places a worker keeps ready. */
     uint32_t mailbox_max;    /* messages a mailbox holds unless the spawn says otherwise; 0:
                                  1,048,576. This common bound is a guard, not a count: up to 64
                                  messages more per sending worker, and 64 for the receiver's turn,

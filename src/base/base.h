@@ -18,7 +18,6 @@
 #define NOHI_NOINLINE __attribute__((noinline))
 #define NOHI_COLD __attribute__((cold, noinline))
 #define NOHI_INLINE static inline __attribute__((always_inline))
-#define NOHI_PREFETCH(p) __builtin_prefetch(p)
 #define NOHI_PREFETCH_WRITE(p) __builtin_prefetch(p, 1)
 #define NOHI_FORMAT(text, first) __attribute__((format(printf, text, first)))
 

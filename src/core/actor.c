@@ -4,8 +4,9 @@
  *
  * Purpose     Spawn, stop, join, fail; the order in which an actor comes apart.
  * Owner       The worker that is its home.
- * Invariants  ACT-1  a slot goes to a free list only when it is in no run list, no ready stack and
- *                    no handed stack: at the idle transition. Only LIVE actors move.
+ * Invariants  ACT-1  a slot goes to a free list at its idle transition: then it is in no run list,
+ *                    no ready stack and no handed stack; only a letter that comes later puts it there
+ *                    again. Only LIVE actors move.
  *             ACT-2  who waits for an actor's end is told, and its ref means nobody, after its last
  *                    message was sent, its names were taken back, its queue was dead-lettered and its
  *                    memory given back.
@@ -16,8 +17,6 @@
  *                    slots from there and have none of their own, since they run no turns: the
  *                    taker keeps NOHI_DEPOT, and fills the slot but for its inbox, until it settles
  *                    the tenant under the lock.
- *             ACT-6  no more than `granted_max` slots are out of the depot for actors, alive or in
- *                    a free list. The selfs of threads do not count while they live.
  *             ACT-5  START is the first letter of its actor, whoever learns its ref or its name. */
 #include "actor.h"
 
@@ -31,7 +30,7 @@
 #include <stdarg.h>
 
 enum {
-    CARVE = 32,      /* fresh slots at once: one page, */
+    CARVE = 32,       /* fresh slots at once: one page, */
     CARVE_MANY = 256, /* for a worker that keeps some at hand */
     STATE_LIMIT = 1 << 30,
 };
@@ -94,43 +93,35 @@ void nohi_actor_release(nohi_worker *w, nohi_actor *a)
     }
 }
 
-/* Out of the depot into the free list of `w`, at most `most`, or as many as actors_max allows.
- * False: actors_max allows none. */
-static bool grant(nohi_worker *w, uint32_t most)
+/* Out of the depot into the free list of `w`, at most `most`. */
+static void grant(nohi_worker *w, uint32_t most)
 {
     nohi_slots *slots = w->slots;
     pthread_mutex_lock(&slots->lock);
-    uint32_t left = slots->granted < slots->granted_max ? slots->granted_max - slots->granted : 0;
-    most = most < left ? most : left;
-    uint32_t given = 0;
-    for (; given < most && slots->free_first != 0; given++) {
+    for (; most > 0 && slots->free_first != 0; most--) {
         nohi_actor *a = nohi_slots_at(slots, slots->free_first);
         slots->free_first = link_of(a);
         push_free(w, a);
         nohi_gate_move(&a->gate, w->id); /* ACT-4 */
     }
-    slots->granted += given;
     pthread_mutex_unlock(&slots->lock);
-    return most > 0;
 }
 
-/* One slot out of the depot, which stays its home. */
-static bool grant_one(nohi_slots *slots, bool counted, nohi_actor **ret_actor)
+/* One slot out of the depot, which stays its home, or NULL. */
+static nohi_actor *grant_one(nohi_slots *slots)
 {
-    *ret_actor = NULL;
+    nohi_actor *a = NULL;
     pthread_mutex_lock(&slots->lock);
-    bool allowed = !counted || slots->granted < slots->granted_max;
-    if (allowed && slots->free_first != 0) {
-        *ret_actor = nohi_slots_at(slots, slots->free_first);
-        slots->free_first = link_of(*ret_actor);
-        slots->granted += counted;
+    if (slots->free_first != 0) {
+        a = nohi_slots_at(slots, slots->free_first);
+        slots->free_first = link_of(a);
     }
     pthread_mutex_unlock(&slots->lock);
-    return allowed;
+    return a;
 }
 
 /* Puts free slots into the depot; their links are set. */
-static void deposit(nohi_slots *slots, nohi_actor *first, nohi_actor *last, uint32_t granted)
+static void deposit(nohi_slots *slots, nohi_actor *first, nohi_actor *last)
 {
     pthread_mutex_lock(&slots->lock);
     for (nohi_actor *a = first; a != last; a = nohi_slots_at(slots, link_of(a))) {
@@ -139,20 +130,12 @@ static void deposit(nohi_slots *slots, nohi_actor *first, nohi_actor *last, uint
     nohi_gate_move(&last->gate, NOHI_DEPOT);
     set_link(last, slots->free_first);
     slots->free_first = nohi_actor_index(slots, first);
-    slots->granted -= granted;
     pthread_mutex_unlock(&slots->lock);
-}
-
-void nohi_actor_count_in(nohi_worker *w)
-{
-    pthread_mutex_lock(&w->slots->lock);
-    w->slots->granted++;
-    pthread_mutex_unlock(&w->slots->lock);
 }
 
 void nohi_actor_deposit(nohi_worker *w, nohi_actor *a)
 {
-    deposit(w->slots, a, a, 1);
+    deposit(w->slots, a, a);
 }
 
 /* Fresh slots for the depot: `count`, or as many as are left. Errors: NOMEM, LIMIT. */
@@ -169,17 +152,16 @@ static noh_err fill_depot(nohi_slots *slots, uint32_t count)
     for (uint32_t index = first; index < first + count - 1; index++) {
         set_link(nohi_slots_at(slots, index), index + 1);
     }
-    deposit(slots, nohi_slots_at(slots, first), nohi_slots_at(slots, first + count - 1), 0);
+    deposit(slots, nohi_slots_at(slots, first), nohi_slots_at(slots, first + count - 1));
     return NOH_OK;
 }
 
-noh_err nohi_actor_slot_of_depot(nohi_worker *w, bool counted, nohi_actor **ret_actor)
+noh_err nohi_actor_slot_of_depot(nohi_worker *w, nohi_actor **ret_actor)
 {
     for (;;) {
-        if (!grant_one(w->slots, counted, ret_actor)) {
-            return NOH_E_LIMIT;
-        }
-        if (*ret_actor != NULL) {
+        nohi_actor *a = grant_one(w->slots);
+        if (a != NULL) {
+            *ret_actor = a;
             return NOH_OK;
         }
         noh_err err = fill_depot(w->slots, CARVE);
@@ -192,11 +174,9 @@ noh_err nohi_actor_slot_of_depot(nohi_worker *w, bool counted, nohi_actor **ret_
 /* Slots for the free list of `w`. */
 static noh_err refill(nohi_worker *w)
 {
-    uint32_t most = (w->free_max + 3) / 4;
+    uint32_t most = w->free_max / 4;
     for (;;) {
-        if (!grant(w, most)) {
-            return NOH_E_LIMIT;
-        }
+        grant(w, most);
         if (w->free_count > 0) {
             return NOH_OK;
         }
@@ -211,7 +191,6 @@ static noh_err refill(nohi_worker *w)
 static void give_back(nohi_worker *w)
 {
     uint32_t index = w->free_first;
-    uint32_t given = 0;
     nohi_actor *first = NULL;
     nohi_actor *last = NULL;
     w->free_first = 0;
@@ -226,10 +205,9 @@ static void give_back(nohi_worker *w)
         set_link(a, first == NULL ? 0 : nohi_actor_index(w->slots, first));
         first = a;
         last = last == NULL ? a : last;
-        given++;
     }
-    if (given > 0) {
-        deposit(w->slots, first, last, given);
+    if (first != NULL) {
+        deposit(w->slots, first, last);
     }
 }
 
@@ -417,9 +395,10 @@ static noh_err spawn_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behav
     if (options != NULL && options->name != NULL) {
         err = noh_register(&w->self, options->name, ref);
         if (err != NOH_OK) {
+            err = err == NOH_E_GONE ? NOH_E_STOPPING : err; /* what else can have ended it? */
             (void)nohi_gate_ask_stop(&a->gate, nohi_ref_generation(ref), NOH_STOP_KILL);
-            (void)nohi_send(w, ref, undo, true);
-        } else {
+        }
+        if (err == NOH_OK || nohi_send(w, ref, undo, true) != NOH_OK) {
             nohi_message_free_block(&w->pool, undo);
         }
     }
@@ -461,9 +440,13 @@ noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, const void 
         }
     }
     nohi_actor *a = NULL;
-    err = w->kind == NOHI_THREAD ? nohi_actor_slot_of_depot(w, true, &a) : nohi_actor_slot(w, &a);
-    if (err != NOH_OK) {
+    if (!nohi_slots_admit(w->slots)) {
+        err = NOH_E_LIMIT;
         goto fail_undo;
+    }
+    err = w->kind == NOHI_THREAD ? nohi_actor_slot_of_depot(w, &a) : nohi_actor_slot(w, &a);
+    if (err != NOH_OK) {
+        goto fail_admitted;
     }
     err = make_state(w, a, behavior);
     if (err != NOH_OK) {
@@ -482,6 +465,8 @@ fail_slot:
     } else {
         push_free(w, a);
     }
+fail_admitted:
+    nohi_slots_leave(w->slots);
 fail_undo:
     if (undo != NULL) {
         nohi_message_free_block(&w->pool, undo);
@@ -640,7 +625,8 @@ void nohi_actor_end_rest(nohi_worker *w, nohi_actor *a, const noh_exit *exit)
     nohi_letter *watchers = NULL;
     nohi_send_flush(w); /* ACT-2 */
     (void)clear(w, a, &watchers);
-    bump(&w->counts.ended);
+    bump_release(&w->counts.ended);
+    nohi_slots_leave(w->slots); /* who learns of the end may spawn another: ACT-2 */
     close_slot(w, a, &watchers);
     tell_watchers(w, watchers, exit);
 }
@@ -685,13 +671,13 @@ static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
 /* From here on tells get GONE, and whoever does, finds nothing of the actor left (ACT-2). */
 static void close_slot(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
 {
+    store_relaxed(&a->life, NOHI_DEAD); /* before the generation: see ask_all */
     nohi_gate_close(&a->gate);
     if (NOHI_UNLIKELY(has_letters(a))) {
         drain(w, a, watchers);
     }
     a->flags = (uint8_t)((a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) | NOHI_ENDED);
     a->behavior = NULL;
-    store_relaxed(&a->life, NOHI_DEAD); /* private */
 }
 
 static bool has_letters(nohi_actor *a)
@@ -707,7 +693,9 @@ static void drain(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
     }
     while (a->head != NULL) {
         nohi_message *message = nohi_actor_pop(a);
-        if (message->kind == NOHI_WATCH) {
+        if (message->generation != nohi_ref_generation(w->self.ref)) {
+            nohi_receive_late(w, a, message);
+        } else if (message->kind == NOHI_WATCH) {
             message->letter.next = *watchers;
             *watchers = &message->letter;
         } else if (!nohi_message_is_counted(message)) {

@@ -66,7 +66,6 @@ typedef struct nohi_actor {
     atom(uint32_t) mailbox_max; /* constant for a generation; NOHI_EXACT: given at spawn */
     atom(uint8_t) life;         /* others may read it */
     uint8_t flags;
-    uint16_t unused;
 } nohi_actor;
 
 _Static_assert(sizeof(nohi_actor) == NOHI_SLOT_BYTES, "a slot is two cache lines");
@@ -159,10 +158,9 @@ void nohi_actor_splice(nohi_actor *a, nohi_letter *oldest);
 /* The extra part, made if need be; NULL: no memory. The owner. */
 nohi_extra *nohi_actor_extra(nohi_worker *w, nohi_actor *a);
 
-/* A slot for a new tenant, from the free list of `w`, or from the depot, for an actor (`counted`) or
- * for a thread. Errors: NOMEM, LIMIT. */
+/* A slot for a new tenant, from the free list of `w`, or from the depot. Errors: NOMEM, LIMIT. */
 noh_err nohi_actor_slot(nohi_worker *w, nohi_actor **ret_actor);
-noh_err nohi_actor_slot_of_depot(nohi_worker *w, bool counted, nohi_actor **ret_actor);
+noh_err nohi_actor_slot_of_depot(nohi_worker *w, nohi_actor **ret_actor);
 /* Sets what senders look at. The slot's taker. */
 void nohi_actor_open(nohi_actor *a, unsigned traits, uint32_t mailbox_max);
 /* The tenant lives, at `home`; nobody knows its ref yet. The slot's taker, for the last time. */
@@ -170,9 +168,7 @@ void nohi_actor_settle(nohi_worker *w, nohi_actor *a, nohi_worker *home);
 /* Back into the free list of `w`, or retired. */
 void nohi_actor_release(nohi_worker *w, nohi_actor *a);
 
-/* A slot that was taken without being counted will come to a free list. */
-void nohi_actor_count_in(nohi_worker *w);
-/* Puts an actor's free slot, which is in no list, into the depot. */
+/* Puts a free slot, which is in no list, into the depot. */
 void nohi_actor_deposit(nohi_worker *w, nohi_actor *a);
 /* A late letter was pushed to a slot of the depot: buries it. False: the slot has moved. */
 bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a);

@@ -62,7 +62,7 @@ void nohi_dead_letter(nohi_worker *w, noh_ref receiver, nohi_message *message,
         nohi_timer_tick_done(w->system, message->number);
     }
     if (message->kind == NOHI_REQUEST) {
-        nohi_reply_error(w, message, nohi_dead_error(reason), NULL);
+        nohi_reply_error(w, message, receiver, nohi_dead_error(reason), NULL);
     } else {
         nohi_message_free(&w->pool, message);
     }

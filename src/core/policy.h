@@ -11,7 +11,6 @@ enum { NOHI_KINDS = 64, NOHI_STAY = -1 };
 typedef struct nohi_kind {
     const noh_behavior *behavior; /* checked, when it stands here */
     int32_t cost_ns;              /* of one message: handler time without remote sends */
-    int32_t turn_ns;              /* of one turn */
     uint32_t samples;
 } nohi_kind;
 

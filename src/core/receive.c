@@ -120,7 +120,8 @@ NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 
 NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
-    store_relaxed(&w->running, index); /* counter: for the stop report */
+    store_relaxed(&w->running, index); /* counter: both for the stop report */
+    store_relaxed(&w->running_behavior, a->behavior);
     w->self.actor = a;
     w->self.ref = (noh_ref){(uint64_t)nohi_gate_generation(&a->gate) << NOHI_INDEX_BITS | index};
     if (NOHI_UNLIKELY(w->policy.countdown-- == 0)) {
@@ -167,6 +168,7 @@ static void begin_busy_turn(nohi_worker *w, nohi_actor *a)
 
 NOHI_NOINLINE void nohi_receive_bury(nohi_worker *w, nohi_actor *a)
 {
+    w->self.ref = NOH_NO_REF; /* nobody's turn */
     if (!nohi_inbox_is_empty(&a->gate.inbox)) {
         nohi_actor_splice(a, nohi_inbox_take(&a->gate.inbox));
     }
@@ -238,7 +240,7 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
     case NOHI_WATCH:
         extra = nohi_actor_extra(w, a);
         if (extra == NULL) {
-            nohi_reply_error(w, message, NOH_E_NOMEM, NULL);
+            nohi_reply_error(w, message, self->ref, NOH_E_NOMEM, NULL);
             return;
         }
         message->letter.next = extra->watchers;
@@ -248,7 +250,8 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
         extra = a->extra;
         bool now_idle = extra != NULL && message->number == extra->idle_incarnation;
         if (now_idle && extra->idle_ns > 0) {
-            int64_t left_ns = extra->last_active_ns + extra->idle_ns - nohi_now(w->system);
+            int64_t left_ns =
+                nohi_later(extra->last_active_ns, extra->idle_ns) - nohi_now(w->system);
             extra->idle_armed = false;
             if (load_relaxed(&w->counts.handled) == w->handled_before && left_ns <= 0) {
                 extra->last_active_ns += extra->idle_ns - left_ns; /* now */
@@ -301,7 +304,7 @@ static void close_message(nohi_worker *w, nohi_message *message)
     if (self->promised) {
         self->promised = false;
     } else if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_UNANSWERED) {
-        nohi_reply_error(w, message, NOH_E_NO_ANSWER, NULL); /* RCV-4 */
+        nohi_reply_error(w, message, self->ref, NOH_E_NO_ANSWER, NULL); /* RCV-4 */
     } else {
         nohi_message_free(&w->pool, message);
     }
@@ -324,7 +327,7 @@ static void bury_crashed(nohi_worker *w, nohi_message *message, const noh_exit *
         nohi_timer_tick_done(w->system, message->number);
     }
     if (message->kind == NOHI_REQUEST && w->self.answer_state == NOHI_UNANSWERED) {
-        nohi_reply_error(w, message, exit->code, exit->text);
+        nohi_reply_error(w, message, w->self.ref, exit->code, exit->text);
     } else {
         nohi_message_free(&w->pool, message);
     }
@@ -338,6 +341,7 @@ static void fail(nohi_worker *w, nohi_actor *a)
     noh_exit exit = self->failure;
     nohi_send_flush(w); /* what it told before it failed was told */
     self->message = NULL;
+    self->answered = (noh_future){0};
     nohi_log(w->system, NOH_LOG_ERROR, self->ref, a->behavior, "failed in %s: %s (%s)",
              message == NULL || message->type == NULL ? "a message" : message->type->name,
              exit.text, noh_err_name(exit.code));
@@ -362,7 +366,7 @@ static void keep_idle_time(nohi_worker *w, nohi_actor *a)
         extra->last_active_ns = now_ns;
     }
     if (!extra->idle_armed) {
-        int64_t left_ns = extra->last_active_ns + extra->idle_ns - now_ns;
+        int64_t left_ns = nohi_later(extra->last_active_ns, extra->idle_ns) - now_ns;
         (void)nohi_timer_idle(w, a, left_ns < 0 ? 0 : left_ns); /* NOMEM: after the next message */
     }
 }

@@ -403,11 +403,12 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_err code, const char *text)
+void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_ref from, noh_err code,
+                      const char *text)
 {
     nohi_message *error = nohi_message_to_error(&w->pool, request, code, text); /* RPL-3 */
     noh_ref to = error->from;
-    error->from = w->self.ref;
+    error->from = from;
     (void)nohi_send_or_bury(w, to, error, true);
 }
 
@@ -582,7 +583,7 @@ void nohi_promise_done(nohi_worker *w, nohi_actor *a)
     }
     for (uint32_t i = 0; i < table->capacity; i++) {
         if (table->entries[i].request != NULL) {
-            nohi_reply_error(w, table->entries[i].request, NOH_E_STOPPED, NULL);
+            nohi_reply_error(w, table->entries[i].request, w->self.ref, NOH_E_STOPPED, NULL);
         }
     }
     nohi_free(&w->system->env, table, promises_bytes(table->capacity));

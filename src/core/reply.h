@@ -16,8 +16,9 @@ void nohi_ask_abandon(nohi_actor *a, uint32_t number);
 bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message,
                       noh_future *ret_future);
 
-/* Answers `request` with an error. Takes it over; never fails. */
-void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_err code, const char *text);
+/* Answers `request` with an error, in the name of `from`. Takes it over; never fails. */
+void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_ref from, noh_err code,
+                      const char *text);
 
 /* At the end of an actor: unanswered promises, kept answers. How many asks are open? */
 uint32_t nohi_ask_done(nohi_worker *w, nohi_actor *a);

@@ -212,13 +212,13 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
 
 void nohi_send_flush(nohi_worker *w)
 {
-    nohi_actor *a = w->chain_to;
-    if (a == NULL) {
-        return;
+    nohi_actor *a;
+    /* Again, when a push met a slot of the depot: what is buried there may be answered. */
+    while ((a = w->chain_to) != NULL) {
+        w->chain_to = NULL;
+        add_relaxed(&a->gate.inbox_len, w->chain_count); /* before the push: never below zero */
+        push(w, a, w->chain_newest, w->chain_oldest);
     }
-    w->chain_to = NULL;
-    add_relaxed(&a->gate.inbox_len, w->chain_count); /* before the push: never below zero */
-    push(w, a, w->chain_newest, w->chain_oldest);
 }
 
 /* Takes over an actor of a worker that sleeps: two locked operations instead of a wake-up. */
@@ -262,11 +262,12 @@ noh_err noh_forward(noh_self *self, noh_ref to)
         return NOH_E_INVAL;
     }
     nohi_message *message = self->message;
+    if (message == NULL ? self->answer_state == NOHI_ANSWERED
+                        : message->kind == NOHI_REQUEST && self->answer_state == NOHI_ANSWERED) {
+        return NOH_E_ANSWERED;
+    }
     if (message == NULL || !nohi_message_is_counted(message)) {
         return NOH_E_CONTEXT;
-    }
-    if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_ANSWERED) {
-        return NOH_E_ANSWERED;
     }
     if (message->kind == NOHI_TICK) {
         nohi_timer_tick_done(self->system, message->number);

@@ -20,6 +20,8 @@
 enum {
     ACTORS_MAX_DEFAULT = 16777216,
     MAILBOX_MAX_DEFAULT = 1048576,
+    COUNTED_BELOW =
+        1048576,          /* an actors_max that is kept exactly: one shared counter to count in */
     GRACE_NS = 100000000, /* for the message in hand, after NOH_STOP_NOW */
     RETRY_NS = 1000000,
 };
@@ -81,6 +83,17 @@ noh_err noh_system_new(const noh_options *options, noh_system **ret_system)
     return NOH_OK;
 }
 
+/* Where actors are counted, there are slots for all of them, whoever keeps some ready. */
+static noh_err init_slots(nohi_system *system)
+{
+    uint32_t actors_max = system->options.actors_max;
+    bool counted = actors_max < COUNTED_BELOW;
+    uint32_t more = counted ? NOHI_THREADS_MAX + NOHI_HOMES_MAX * NOHI_FREE_MAX_COUNTED : 0;
+    noh_err err = nohi_slots_init(&system->slots, &system->env, actors_max + more);
+    system->slots.tenants_max = counted ? actors_max : 0;
+    return err;
+}
+
 static noh_err start(nohi_system *system)
 {
     pthread_mutex_init(&system->stop_lock, NULL);
@@ -91,10 +104,7 @@ static noh_err start(nohi_system *system)
     nohi_map_init(&system->names, &system->env);
     nohi_map_init(&system->by_ref, &system->env);
     nohi_counted_init(&system->users, 1);
-    uint32_t actors_max = system->options.actors_max;
-    noh_err err = nohi_slots_init(&system->slots, &system->env, actors_max + NOHI_THREADS_MAX);
-    system->slots.granted_max =
-        actors_max < system->slots.count ? actors_max : system->slots.count - 1;
+    noh_err err = init_slots(system);
     if (err == NOH_OK && pthread_key_create(&system->self_key, self_destructor) != 0) {
         err = NOH_E_LIMIT;
     }
@@ -227,16 +237,20 @@ bool nohi_system_stop_overtook(nohi_system *system)
     return nohi_is_stopping(system);
 }
 
-static uint64_t alive(nohi_system *system)
+/* Never too few: all ends are counted before the first birth, and each was born before it ended. */
+static uint64_t alive(nohi_system *system, uint64_t *ret_spawned)
 {
     uint64_t spawned = 0;
     uint64_t ended = 0;
     uint32_t homes = load_acquire(&system->home_count);
     for (uint32_t id = 0; id < homes; id++) {
-        nohi_worker *w = nohi_system_home(system, id);
-        ended += load_relaxed(&w->counts.ended); /* counter */
-        spawned += load_relaxed(&w->counts.spawned);
+        ended += load_acquire(&nohi_system_home(system, id)->counts.ended); /* bump_release */
     }
+    homes = load_acquire(&system->home_count);
+    for (uint32_t id = 0; id < homes; id++) {
+        spawned += load_relaxed(&nohi_system_home(system, id)->counts.spawned); /* counter */
+    }
+    *ret_spawned = spawned;
     return spawned - ended;
 }
 
@@ -247,11 +261,13 @@ static bool ask_all(nohi_system *system, noh_stop_kind kind)
     uint32_t limit = load_acquire(&system->slots.limit);
     for (uint32_t index = 1; index < limit; index++) {
         nohi_actor *a = nohi_slots_at(&system->slots, index);
-        if (load_relaxed(&a->life) != NOHI_LIVE || /* counter: asked again when all have seen it */
+        /* In this order: an end writes `life` first, so LIVE means this generation, or a later one.
+         * Who is not seen to live yet is asked when all have seen the stop. */
+        uint32_t generation = nohi_gate_generation(&a->gate);
+        if (load_relaxed(&a->life) != NOHI_LIVE ||
             (load_relaxed(&a->gate.traits) & NOHI_TRAIT_THREAD)) {
             continue;
         }
-        uint32_t generation = nohi_gate_generation(&a->gate);
         if (nohi_gate_stop_kind(&a->gate, generation) >= (int)kind) {
             continue;
         }
@@ -279,13 +295,28 @@ static void tell_workers(nohi_system *system)
     }
 }
 
+/* A loop that waits in a stop runs its actors meanwhile. */
+static void run_host(nohi_worker *host)
+{
+    if (host != NULL) {
+        nohi_thread_work(host);
+    }
+}
+
+/* Sleeps until somebody rests, or for a short time: memory may come back, a loop may have work. */
+static void wait_for_change(nohi_system *system, uint32_t word, bool poll, int64_t left_ns)
+{
+    system->env.park_wait(system->env.world, (uint32_t *)(void *)&system->stop_word, word,
+                          poll && left_ns > RETRY_NS ? RETRY_NS : left_ns);
+}
+
 /* Waits until all actors have ended, or the time has come. */
 static bool wait_for_end(nohi_system *system, nohi_worker *host, noh_stop_kind kind,
                          int64_t deadline_ns)
 {
-    const noh_env *env = &system->env;
     bool asked_last = false;
     bool complete = ask_all(system, kind);
+    uint64_t spawned;
     for (;;) {
         uint32_t word = load_seq_cst(&system->stop_word);
         bool seen = load_seq_cst(&system->stop_seen) == system->worker_count; /* STP-1 */
@@ -293,19 +324,15 @@ static bool wait_for_end(nohi_system *system, nohi_worker *host, noh_stop_kind k
             complete = ask_all(system, kind);
             asked_last = seen;
         }
-        if (host != NULL) {
-            nohi_thread_work(host);
-        }
-        if (seen && alive(system) == 0) {
+        run_host(host);
+        if (seen && alive(system, &spawned) == 0) {
             return true;
         }
         int64_t left_ns = deadline_ns - nohi_now(system);
         if (left_ns <= 0) {
             return false;
         }
-        bool poll = !complete || host != NULL; /* memory may come back; the loop has work */
-        env->park_wait(env->world, (uint32_t *)(void *)&system->stop_word, word,
-                       poll && left_ns > RETRY_NS ? RETRY_NS : left_ns);
+        wait_for_change(system, word, !complete || host != NULL, left_ns);
     }
 }
 
@@ -328,7 +355,8 @@ static void name_idle_loops(nohi_system *system)
 
 static void name_holders(nohi_system *system, int64_t since_ns)
 {
-    uint64_t left = alive(system);
+    uint64_t spawned;
+    uint64_t left = alive(system, &spawned);
     uint32_t homes = load_acquire(&system->home_count);
     for (unsigned id = 0; id < homes; id++) {
         nohi_worker *w = nohi_system_home(system, id);
@@ -338,7 +366,8 @@ static void name_holders(nohi_system *system, int64_t since_ns)
         }
         nohi_actor *a = nohi_slots_at(&system->slots, index);
         const noh_type *type = load_relaxed(&w->running_type);
-        nohi_log(system, NOH_LOG_ERROR, nohi_actor_ref(&system->slots, a), a->behavior,
+        nohi_log(system, NOH_LOG_ERROR, nohi_actor_ref(&system->slots, a),
+                 load_relaxed(&w->running_behavior),
                  "holds up the stop: in the handler of %s for at least %lld ms",
                  type == NULL ? "a notice" : type->name,
                  (long long)((nohi_now(system) - since_ns) / NOH_MS));
@@ -355,6 +384,32 @@ static bool may_wait(nohi_system *system, nohi_worker **ret_own)
     return *ret_own == NULL || ((*ret_own)->kind != NOHI_WORKER && !(*ret_own)->self.in_handler);
 }
 
+/* One stop at a time; false: another one is still at it when the time has come. */
+static bool begin_stop(nohi_system *system, nohi_worker *host, int64_t deadline_ns)
+{
+    for (;;) {
+        uint32_t word = load_seq_cst(&system->stop_word); /* before the look: end_stop changes it */
+        if (pthread_mutex_trylock(&system->stop_lock) == 0) {
+            return true;
+        }
+        int64_t left_ns = deadline_ns - nohi_now(system);
+        if (left_ns <= 0) {
+            return false;
+        }
+        run_host(host);
+        wait_for_change(system, word, host != NULL, left_ns);
+    }
+}
+
+static void end_stop(nohi_system *system, nohi_worker *host)
+{
+    pthread_mutex_unlock(&system->stop_lock);
+    nohi_system_note_rest(system);
+    if (host != NULL) {
+        host->host_wake(host->host_ctx); /* its guests may have work left */
+    }
+}
+
 noh_err noh_system_stop(noh_system *system, int64_t timeout_ns)
 {
     nohi_worker *own;
@@ -365,9 +420,11 @@ noh_err noh_system_stop(noh_system *system, int64_t timeout_ns)
         return NOH_E_CONTEXT;
     }
     nohi_worker *host = own != NULL && own->kind == NOHI_HOST ? own : NULL;
-    pthread_mutex_lock(&system->stop_lock);
     int64_t now_ns = nohi_now(system);
     int64_t deadline_ns = nohi_later(now_ns, timeout_ns);
+    if (!begin_stop(system, host, deadline_ns)) {
+        return NOH_E_HELD_UP;
+    }
     store_seq_cst(&system->stopping, 1); /* STP-1 */
     tell_workers(system);
     bool ended = wait_for_end(system, host, NOH_STOP_DRAIN, deadline_ns) ||
@@ -375,7 +432,7 @@ noh_err noh_system_stop(noh_system *system, int64_t timeout_ns)
     if (!ended) {
         name_holders(system, now_ns);
     }
-    pthread_mutex_unlock(&system->stop_lock);
+    end_stop(system, host);
     return ended ? NOH_OK : NOH_E_HELD_UP;
 }
 
@@ -541,12 +598,9 @@ noh_err noh_system_stats(noh_system *system, noh_stats *ret_stats)
     if (system == NULL || ret_stats == NULL) {
         return NOH_E_INVAL;
     }
-    noh_stats stats = {.workers = system->worker_count, .actors = alive(system)};
+    noh_stats stats = {.workers = system->worker_count};
+    stats.actors = alive(system, &stats.spawned);
     pthread_mutex_lock(&system->lock);
-    uint32_t homes = load_relaxed(&system->home_count); /* private: under the lock */
-    for (uint32_t id = 0; id < homes; id++) {
-        stats.spawned += load_relaxed(&nohi_system_home(system, id)->counts.spawned); /* counter */
-    }
     stats.threads = system->threads;
     pthread_mutex_unlock(&system->lock);
     pthread_mutex_lock(&system->names_lock);

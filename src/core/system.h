@@ -12,7 +12,8 @@ enum { NOHI_SUBSCRIBERS_MAX = 16, NOHI_TIMER_PAGE = 1024, NOHI_TIMER_PAGES = 819
 typedef struct nohi_timer nohi_timer;
 
 /* Everything a system owns; there are no globals. Locks, outermost first: `stop_lock`, `lock`,
- * `names_lock`, `dead_lock`; no callback of the user runs with one held, but for env's functions. */
+ * `names_lock`, `dead_lock`. No callback of the user runs with one held, but for env's functions, and
+ * actors of a loop that stops the system. */
 struct noh_system {
     noh_env env;
     noh_options options;
@@ -23,7 +24,7 @@ struct noh_system {
     atom(uint32_t) home_count;
     nohi_counted users; /* worker threads, and the owner until noh_system_free */
 
-    pthread_mutex_t stop_lock; /* one stop at a time */
+    pthread_mutex_t stop_lock; /* one stop at a time; never waited for: see begin_stop */
     nohi_worker *root;         /* the self the stop acts with */
     atom(uint32_t) stopping;   /* spawns and timers are refused */
     atom(uint32_t) closing;    /* workers leave */

@@ -34,7 +34,7 @@ static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker *
         return err;
     }
     nohi_actor *a;
-    err = nohi_actor_slot_of_depot(w, false, &a);
+    err = nohi_actor_slot_of_depot(w, &a);
     if (err != NOH_OK) {
         nohi_system_give_home(system, w);
         return err;
@@ -46,7 +46,6 @@ static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker *
     w->self =
         (noh_self){.worker = w, .system = system, .actor = a, .ref = nohi_actor_ref(w->slots, a)};
     w->own = a;
-    w->owner = pthread_self();
     nohi_park_open(&w->park);
     nohi_actor_settle(w, a, w);
     *ret_worker = w;
@@ -135,8 +134,7 @@ bool nohi_thread_leave(nohi_worker *w)
         nohi_timer_move_all(w, w->farewell); /* TIM-4: before the home closes */
         w->farewell = NULL;
     }
-    nohi_actor_count_in(w); /* from now on it is a slot like others: ACT-6 */
-    evict(w, a, true);      /* worker 0 frees it when nobody announces it any more (ACT-1) */
+    evict(w, a, true); /* worker 0 frees it when nobody announces it any more (ACT-1) */
     w->self.actor = NULL;
     w->own = NULL;
     store_relaxed(&w->balance.queued_ns, 0); /* counter */
@@ -171,7 +169,7 @@ void nohi_thread_finish(noh_self *self)
         nohi_timer_tick_done(w->system, message->number);
     }
     if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_UNANSWERED) {
-        nohi_reply_error(w, message, NOH_E_NO_ANSWER, NULL);
+        nohi_reply_error(w, message, self->ref, NOH_E_NO_ANSWER, NULL);
     } else {
         nohi_message_free(&w->pool, message);
     }
@@ -247,6 +245,9 @@ static void sleep_until(nohi_worker *w, int64_t deadline_ns)
     int64_t now_ns = until_ns == NOH_FOREVER ? 0 : nohi_now(w->system);
     if (now_ns >= until_ns) {
         return;
+    }
+    if (NOHI_UNLIKELY(w->kind == NOHI_HOST && nohi_is_stopping(w->system))) {
+        nohi_system_note_rest(w->system); /* perhaps the last of its guests has ended */
     }
     store_relaxed(&w->host_waits, 1); /* ordered by the park word */
     nohi_park_announce(&w->park);
@@ -351,6 +352,9 @@ noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *ctx, noh
     }
     *ret_self = &w->self;
     sleep_in_loop(w);
+    if (nohi_worker_has_mail(w)) {
+        nohi_worker_notify(w, w); /* for who was here before: it has to be passed on */
+    }
     return NOH_OK;
 }
 

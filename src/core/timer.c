@@ -133,8 +133,12 @@ static noh_err place(nohi_worker *w, nohi_timer *t)
         return NOH_OK;
     }
     if (w->kind == NOHI_THREAD) {
-        nohi_worker *to = nohi_system_home(w->system, 0);
-        return nohi_worker_command(w, to, NOHI_TIMER_ADD, t->number) ? NOH_OK : NOH_E_NOMEM;
+        nohi_message *add = nohi_message_notice(&w->pool, NOHI_TIMER_ADD, t->number);
+        if (add == NULL) {
+            return NOH_E_NOMEM;
+        }
+        nohi_worker_give_command(w, nohi_system_home(w->system, 0), add);
+        return NOH_OK;
     }
     store_relaxed(&t->worker, tag_of(w));
     nohi_worker_stir(w);
@@ -274,9 +278,13 @@ static void lose(nohi_worker *w, nohi_timer *t)
     }
     nohi_message *message = t->message;
     t->message = NULL;
-    nohi_log(w->system, NOH_LOG_ERROR, message->from, NULL, "a timer was lost: no memory");
-    bump_by(&w->counts.sent, nohi_message_is_counted(message));
-    nohi_dead_letter(w, t->to, message, NOH_DEAD_NOMEM);
+    if (message->kind == NOHI_IDLE) { /* early: its actor looks at the clock, and tries again */
+        (void)nohi_send_or_bury(w, t->to, message, true);
+    } else {
+        nohi_log(w->system, NOH_LOG_ERROR, message->from, NULL, "a timer was lost: no memory");
+        bump(&w->counts.sent);
+        nohi_dead_letter(w, t->to, message, NOH_DEAD_NOMEM);
+    }
     free_record(w, t);
 }
 
@@ -320,14 +328,18 @@ void nohi_timer_move_all(nohi_worker *w, nohi_message *command)
     }
     nohi_worker *to = nohi_system_home(w->system, 0);
     nohi_message_tag(command, NOHI_TIMER_ADD, first, command->size_class);
-    (void)nohi_inbox_push(&to->commands, &command->letter, &command->letter);
-    nohi_worker_notify(w, to);
+    nohi_worker_give_command(w, to, command);
 }
 
 bool nohi_timer_is_here(nohi_worker *w, uint32_t number)
 {
     nohi_timer *t = record(w->system, number);
     return load_relaxed(&t->worker) == tag_of(w); /* ours, or an older one */
+}
+
+unsigned nohi_timer_home(nohi_worker *w, uint32_t number)
+{
+    return load_relaxed(&record(w->system, number)->worker) & 0xffff; /* the same */
 }
 
 /* ---- cancel ------------------------------------------------------------------------------- */
@@ -343,15 +355,20 @@ static noh_err cancel(nohi_worker *w, noh_timer timer)
     nohi_timer *t = record(system, number);
     uint32_t serial = (uint32_t)(timer.bits >> 32);
     uint32_t seen = serial << STATE_BITS | ARMED;
-    if (!cas_seq_cst(&t->state, &seen, serial << STATE_BITS | CANCELLED)) { /* TIM-1 */
+    uint32_t tag = load_relaxed(&t->worker); /* TIM-4: an old one leads there, too */
+    bool here = tag == tag_of(w);
+    nohi_message *drop = here ? NULL : nohi_message_notice(&w->pool, NOHI_TIMER_DROP, number);
+    uint32_t state = here || drop != NULL ? CANCELLED : ORPHANED;
+    if (!cas_seq_cst(&t->state, &seen, serial << STATE_BITS | state)) { /* TIM-1 */
+        if (drop != NULL) {
+            nohi_message_free_block(&w->pool, drop);
+        }
         return NOH_E_SPENT;
     }
-    uint32_t tag = load_relaxed(&t->worker); /* TIM-4: an old one leads there, too */
-    if (tag == tag_of(w)) {
+    if (here) {
         nohi_timer_drop_here(w, number);
-    } else if (!nohi_worker_command(w, nohi_system_home(system, tag & 0xffff), NOHI_TIMER_DROP,
-                                    number)) {
-        store_seq_cst(&t->state, serial << STATE_BITS | ORPHANED);
+    } else if (drop != NULL) {
+        nohi_worker_give_command(w, nohi_system_home(system, tag & 0xffff), drop);
     }
     return NOH_OK;
 }
@@ -535,10 +552,14 @@ noh_err noh_idle_after(noh_self *self, int64_t idle_ns)
         (void)cancel(w, extra->idle_timer);
     }
     extra->idle_incarnation = (extra->idle_incarnation + 1) & NOHI_NUMBER_MAX;
-    extra->idle_ns = idle_ns;
+    extra->idle_ns = 0;
     extra->idle_armed = false;
-    extra->last_active_ns = nohi_now(w->system);
-    self->actor->flags =
-        (uint8_t)((self->actor->flags & ~NOHI_TIMED) | (idle_ns > 0 ? NOHI_TIMED : 0));
-    return idle_ns == 0 ? NOH_OK : nohi_timer_idle(w, self->actor, idle_ns);
+    self->actor->flags = (uint8_t)(self->actor->flags & ~NOHI_TIMED);
+    noh_err err = idle_ns == 0 ? NOH_OK : nohi_timer_idle(w, self->actor, idle_ns);
+    if (err == NOH_OK && idle_ns > 0) {
+        extra->idle_ns = idle_ns;
+        extra->last_active_ns = nohi_now(w->system);
+        self->actor->flags |= NOHI_TIMED;
+    }
+    return err;
 }

@@ -12,8 +12,10 @@ int64_t nohi_timer_next(nohi_worker *w);
 /* Commands of other threads. */
 void nohi_timer_add_here(nohi_worker *w, uint32_t number);
 void nohi_timer_drop_here(nohi_worker *w, uint32_t number);
-/* Does that timer lie on the wheel of this loop, not of one that had this home before? */
+/* Does that timer, to be dropped, lie on the wheel of `w`, not of a loop that had this home before? */
 bool nohi_timer_is_here(nohi_worker *w, uint32_t number);
+/* The home it lies on. */
+unsigned nohi_timer_home(nohi_worker *w, uint32_t number);
 /* A host loop leaves: its timers go to worker 0. Takes `command`, a notice, over. */
 void nohi_timer_move_all(nohi_worker *w, nohi_message *command);
 /* A tick was handled or lost: the next one may be sent. */

@@ -17,10 +17,9 @@
 #include "timer.h"
 
 enum {
-    SPIN_NS = 50000,       /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
-    TURNS_PER_LOOK = 64,   /* turns of a host between two looks at the clock */
-    FREE_MAX = 4096,       /* free slots that a home keeps for itself; */
-    EXACT_BELOW = 1 << 20, /* none, when actors_max is lower: then it is kept exactly */
+    SPIN_NS = 50000,     /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
+    TURNS_PER_LOOK = 64, /* turns of a host between two looks at the clock */
+    FREE_MAX = 4096,     /* free slots that a home keeps for itself */
 };
 
 static void redirect(nohi_worker *w, nohi_worker *gone);
@@ -36,8 +35,7 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
     w->id = id;
     w->straight_home = id;
     w->kind = kind;
-    bool exact = system->options.actors_max < EXACT_BELOW;
-    w->free_max = exact ? 1 : FREE_MAX;
+    w->free_max = system->slots.tenants_max != 0 ? NOHI_FREE_MAX_COUNTED : FREE_MAX;
     w->self = (noh_self){.worker = w, .system = system};
     nohi_pool_cache_init(&w->pool, &system->pool);
     nohi_wheel_init(&w->wheel, &system->env, nohi_now(system));
@@ -82,20 +80,14 @@ static void redirect(nohi_worker *w, nohi_worker *gone)
     }
 }
 
-/* A command for a timer that moved to worker 0 when its host loop left. */
-static void pass_on(nohi_worker *w, nohi_letter *command)
-{
-    nohi_worker *to = nohi_system_home(w->system, 0);
-    (void)nohi_inbox_push(&to->commands, command, command);
-    nohi_worker_notify(w, to);
-}
-
+/* Timers move to worker 0 when their host loop leaves. A command that is taken too late, when another
+ * loop has moved in, comes back from there: obey_commands. */
 static void redirect_commands(nohi_worker *w, nohi_worker *gone)
 {
     nohi_letter *letter = nohi_inbox_take(&gone->commands);
     while (letter != NULL) {
         nohi_letter *next = letter->next;
-        pass_on(w, letter);
+        nohi_worker_give_command(w, nohi_system_home(w->system, 0), (nohi_message *)letter);
         letter = next;
     }
 }
@@ -129,16 +121,10 @@ void nohi_worker_notify(nohi_worker *w, nohi_worker *to)
     }
 }
 
-bool nohi_worker_command(nohi_worker *from, nohi_worker *to, nohi_message_kind kind,
-                         uint32_t number)
+void nohi_worker_give_command(nohi_worker *from, nohi_worker *to, nohi_message *command)
 {
-    nohi_message *command = nohi_message_notice(&from->pool, kind, number);
-    if (command == NULL) {
-        return false;
-    }
     (void)nohi_inbox_push(&to->commands, &command->letter, &command->letter);
     nohi_worker_notify(from, to);
-    return true;
 }
 
 /* Chains come newest first; who waits longest should run first. */
@@ -167,8 +153,9 @@ static void obey_commands(nohi_worker *w)
         }
         if (command->kind == NOHI_TIMER_ADD) {
             nohi_timer_add_here(w, command->number);
-        } else if (w->kind == NOHI_HOST && !nohi_timer_is_here(w, command->number)) {
-            pass_on(w, &command->letter);
+        } else if (NOHI_UNLIKELY(!nohi_timer_is_here(w, command->number))) {
+            unsigned home = w->id == 0 ? nohi_timer_home(w, command->number) : 0;
+            nohi_worker_give_command(w, nohi_system_home(w->system, home), command);
             continue;
         } else {
             nohi_timer_drop_here(w, command->number);
@@ -205,7 +192,7 @@ void nohi_worker_attend(nohi_worker *w)
 bool nohi_worker_has_mail(nohi_worker *w)
 {
     return !nohi_stack_is_empty(&w->ready) || !nohi_stack_is_empty(&w->handed) ||
-           !nohi_inbox_is_empty(&w->commands) || load_seq_cst(&w->system->closing) != 0;
+           !nohi_inbox_is_still_empty(&w->commands) || load_seq_cst(&w->system->closing) != 0;
 }
 
 /* ---- the loop ----------------------------------------------------------------------------- */

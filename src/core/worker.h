@@ -19,7 +19,9 @@ typedef struct noh_system nohi_system;
 enum {
     NOHI_WORKERS_MAX = 256,
     NOHI_THREADS_MAX = 4096,
-    NOHI_HOMES_MAX = NOHI_WORKERS_MAX + 1 + NOHI_THREADS_MAX, /* one for the system itself */
+    NOHI_HOMES_MAX = NOHI_WORKERS_MAX + 1 + 2 * NOHI_THREADS_MAX, /* workers, the system itself, and
+                                   threads and host loops, since a home keeps its kind */
+    NOHI_FREE_MAX_COUNTED = 64, /* free slots that a home keeps when actors are counted */
 #ifdef NOH_HOSTILE
     NOHI_BATCH = 1, /* letters an actor handles in one turn */
 #else
@@ -38,7 +40,7 @@ typedef enum nohi_answer_state {
 struct noh_self {
     nohi_worker *worker;
     nohi_system *system;
-    nohi_actor *actor; /* whose turn it is; a plain thread's own; NULL between turns */
+    nohi_actor *actor; /* whose turn it is, or was last; a plain thread's own */
     noh_ref ref;
     nohi_message *message;          /* in hand, or NULL */
     nohi_answer_state answer_state; /* of a request in hand; else of the last one */
@@ -101,7 +103,6 @@ struct nohi_worker {
     void *host_ctx;
     nohi_message
         *farewell;    /* HOST: a notice for the day it leaves, so that it needs no memory then */
-    pthread_t owner;  /* THREAD, HOST: who may use the self */
     bool in_use;      /* THREAD, HOST; under the system's lock */
     uint16_t tenancy; /* HOST: tells the loops that had this home apart */
     nohi_message stopping;          /* its own letter for NOHI_STOPPING: needs no memory */
@@ -110,6 +111,7 @@ struct nohi_worker {
 
     alignas(NOHI_CACHELINE) nohi_counts counts;
     atom(uint32_t) running; /* slot whose turn it is, 0 between turns; for the stop report */
+    atom(const noh_behavior *) running_behavior;
     atom(const noh_type *) running_type;
 
     /* any thread */
@@ -196,9 +198,8 @@ NOHI_INLINE void nohi_worker_stir(nohi_worker *w)
     }
 }
 
-/* Gives a command; false: no memory. Any thread with self. */
-bool nohi_worker_command(nohi_worker *from, nohi_worker *to, nohi_message_kind kind,
-                         uint32_t number);
+/* Takes the command over: TIMER_ADD, TIMER_DROP. Any thread with self. */
+void nohi_worker_give_command(nohi_worker *from, nohi_worker *to, nohi_message *command);
 
 /* Ends a plain thread's hold of the message, or the answer, it got last. */
 void nohi_thread_finish(noh_self *self);

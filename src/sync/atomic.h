@@ -27,11 +27,9 @@
 #define sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
 #define sub_seq_cst(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
 #define and_relaxed(p, v) atomic_fetch_and_explicit((p), (v), memory_order_relaxed)
+#define or_release(p, v) atomic_fetch_or_explicit((p), (v), memory_order_release)
 #define or_seq_cst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
 /* On failure all write the value found to `*seen` and order nothing. */
-#define cas_weak_release(p, seen, v) \
-    atomic_compare_exchange_weak_explicit((p), (seen), (v), memory_order_release, \
-                                          memory_order_relaxed)
 #define cas_weak_seq_cst(p, seen, v) \
     atomic_compare_exchange_weak_explicit((p), (seen), (v), memory_order_seq_cst, \
                                           memory_order_relaxed)
@@ -45,6 +43,7 @@
 /* A counter with one writer: others read it whenever they like and decide nothing on it. No locked
  * instruction. */
 #define bump(p) store_relaxed((p), load_relaxed(p) + 1)
+#define bump_release(p) store_release((p), load_relaxed(p) + 1) /* after what it counts */
 #define bump_by(p, n) store_relaxed((p), load_relaxed(p) + (n))
 
 #endif

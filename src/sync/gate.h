@@ -77,7 +77,7 @@ NOHI_INLINE uint32_t nohi_gate_generation(nohi_gate *gate)
 /* Opens a slot for a new actor. The owner. */
 NOHI_INLINE void nohi_gate_open(nohi_gate *gate, unsigned traits)
 {
-    store_relaxed(&gate->traits, (uint16_t)traits); /* private: the ref is not known yet */
+    store_release(&gate->traits, (uint16_t)traits); /* GAT-4; the ref is not known yet */
 }
 
 /* The actor will end: from now on it gets no name. True when it has some. The owner. */

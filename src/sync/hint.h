@@ -6,9 +6,10 @@
  * Invariants  HNT-1  a busy worker does not miss mail for ever: if a push is not seen by the take that
  *                    follows a lower, then its raise comes after that lower in the word's order, and
  *                    the next look sees it.
- * Ordering    raise: push seq_cst; store release      lower: xchg seq_cst; take
- *             A plain store in lower could sink below the takes and wipe out a later raise; the
- *             exchange cannot. Before sleeping the worker looks at the queues themselves (park.h). */
+ * Ordering    raise: push; or release      <->  lower: xchg acquire; take            HNT-1
+ *             Read-modify-writes on both sides: a lower that comes after several raises reads the
+ *             last of a chain, and so sees what was pushed before each of them. Before sleeping the
+ *             worker looks at the queues themselves (park.h). */
 #ifndef NOHI_HINT_H
 #define NOHI_HINT_H
 
@@ -21,7 +22,7 @@ typedef struct nohi_hint {
 
 NOHI_INLINE void nohi_hint_raise(nohi_hint *hint)
 {
-    store_release(&hint->raised, 1); /* HNT-1 */
+    (void)or_release(&hint->raised, 1); /* HNT-1 */
 }
 
 NOHI_INLINE bool nohi_hint_is_raised(nohi_hint *hint)
@@ -31,7 +32,7 @@ NOHI_INLINE bool nohi_hint_is_raised(nohi_hint *hint)
 
 NOHI_INLINE void nohi_hint_lower(nohi_hint *hint)
 {
-    (void)xchg_seq_cst(&hint->raised, 0); /* HNT-1 */
+    (void)xchg_acquire(&hint->raised, 0); /* HNT-1 */
 }
 
 #endif

@@ -47,6 +47,12 @@ NOHI_INLINE bool nohi_inbox_is_empty(nohi_inbox *inbox)
     return (uintptr_t)load_acquire(&inbox->newest) <= (uintptr_t)NOHI_INBOX_ARMED;
 }
 
+/* The same, for the owner's look before it sleeps: after nohi_park_announce. */
+NOHI_INLINE bool nohi_inbox_is_still_empty(nohi_inbox *inbox)
+{
+    return (uintptr_t)load_seq_cst(&inbox->newest) <= (uintptr_t)NOHI_INBOX_ARMED; /* PRK-1 */
+}
+
 /* Pushes a chain linked from `newest` to `oldest` by `next`; the inbox owns it now.
  * True: the inbox was idle and the caller must announce it. Any thread. */
 NOHI_INLINE bool nohi_inbox_push(nohi_inbox *inbox, nohi_letter *newest, nohi_letter *oldest)

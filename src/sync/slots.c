@@ -9,22 +9,27 @@ enum {
 
 static noh_err commit_up_to(nohi_slots *slots, uint32_t end);
 
+static size_t reserved_bytes(const nohi_slots *slots)
+{
+    return nohi_align_up(slots->count, COMMIT_SLOTS) * NOHI_SLOT_BYTES;
+}
+
 noh_err nohi_slots_init(nohi_slots *slots, const noh_env *env, uint32_t wanted)
 {
     *slots = (nohi_slots){.env = env};
     if (wanted > NOHI_INDEX_MASK) {
         wanted = NOHI_INDEX_MASK;
     }
-    slots->count = (uint32_t)nohi_align_up(wanted + 1, COMMIT_SLOTS);
+    slots->count = wanted + 1;
     for (;;) {
-        slots->base = env->pages_reserve(env->world, (size_t)slots->count * NOHI_SLOT_BYTES);
+        slots->base = env->pages_reserve(env->world, reserved_bytes(slots));
         if (slots->base != NULL) {
             break;
         }
         if (slots->count <= FEWEST) {
             return NOH_E_NOMEM;
         }
-        slots->count = (uint32_t)nohi_align_up(slots->count / 2, COMMIT_SLOTS);
+        slots->count /= 2;
     }
     slots->first_generation = (uint32_t)env->random(env->world) & NOHI_GENERATION_MASK;
     pthread_mutex_init(&slots->lock, NULL);
@@ -42,8 +47,7 @@ noh_err nohi_slots_init(nohi_slots *slots, const noh_env *env, uint32_t wanted)
 void nohi_slots_done(nohi_slots *slots)
 {
     if (slots->base != NULL) {
-        slots->env->pages_release(slots->env->world, slots->base,
-                                  (size_t)slots->count * NOHI_SLOT_BYTES);
+        slots->env->pages_release(slots->env->world, slots->base, reserved_bytes(slots));
         pthread_mutex_destroy(&slots->lock);
         slots->base = NULL;
     }

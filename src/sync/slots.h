@@ -5,12 +5,14 @@
  * Purpose     One reserved range of addresses, 128 bytes a slot, backed by memory as it is needed
  *             and never unmapped before the end: finding an actor is an addition, and a late sender
  *             always finds a slot.
- * Owner       `limit`: any thread reads; carving under the lock.
+ * Owner       `limit`: any thread reads; carving under the lock. `tenants`: any thread.
  * Invariants  SLT-1  slots below `limit` have memory, a generation and a home.
  *             SLT-2  slot 0 is never used, so no ref is all zero; it has a generation no ref has.
  *             SLT-3  a generation is never used twice in a slot: the first one is `first_generation`,
  *                    and a slot that would come back to it retires.
+ *             SLT-4  no more than `tenants_max` actors are admitted and have not left.
  * Ordering    carving stores `limit` release  <->  a resolver's load acquire         SLT-1
+ *             tenants: cas and sub relaxed: a count alone, nothing else is read by it     SLT-4
  * Why not     a paged table: 4 % slower on ping-pong, and the pages never pay off: address space
  *             costs nothing. */
 #ifndef NOHI_SLOTS_H
@@ -31,8 +33,8 @@ typedef struct nohi_slots {
     pthread_mutex_t lock; /* rank: innermost */
     uint32_t committed;   /* slots with memory; under the lock */
     uint32_t free_first;  /* the depot: free slots for all, linked by the caller; under the lock */
-    uint32_t granted;     /* slots that are out of the depot for actors; under the lock */
-    uint32_t granted_max; /* constant */
+    uint32_t tenants_max; /* 0: not counted; constant */
+    atom(uint32_t) tenants;
 } nohi_slots;
 
 /* Reserves room for `wanted` slots, or for fewer if there is no address space, down to 1,024.
@@ -52,6 +54,29 @@ NOHI_INLINE void *nohi_slots_at(const nohi_slots *slots, uint32_t index)
 NOHI_INLINE bool nohi_slots_has(nohi_slots *slots, uint32_t index)
 {
     return index < load_acquire(&slots->limit); /* SLT-1 */
+}
+
+/* One actor more; false: there are as many as there may be. */
+NOHI_INLINE bool nohi_slots_admit(nohi_slots *slots)
+{
+    if (NOHI_LIKELY(slots->tenants_max == 0)) {
+        return true;
+    }
+    uint32_t seen = load_relaxed(&slots->tenants); /* re-checked by the cas */
+    do {
+        if (seen >= slots->tenants_max) {
+            return false;
+        }
+    } while (!cas_relaxed(&slots->tenants, &seen, seen + 1)); /* SLT-4 */
+    return true;
+}
+
+/* One that was admitted has left. */
+NOHI_INLINE void nohi_slots_leave(nohi_slots *slots)
+{
+    if (NOHI_UNLIKELY(slots->tenants_max != 0)) {
+        sub_relaxed(&slots->tenants, 1); /* SLT-4 */
+    }
 }
 
 #endif

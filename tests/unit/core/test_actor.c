@@ -821,6 +821,35 @@ static void no_more_than_actors_max_live_at_once(void)
     }
 }
 
+/* The place is free before anybody learns of the end, and after a spawn that failed. */
+static void a_place_is_free_when_its_actor_has_ended(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, &(noh_options){.actors_max = 1});
+    noh_self *self = noh_system_self(system);
+    for (int i = 0; i < 3000; i++) {
+        noh_ref ref;
+        CHECK_OK(noh_spawn_with(self, &noh_behavior_tiny, NULL, NULL, &ref));
+        CHECK_OK(noh_stop(self, ref, i % 2 == 0 ? NOH_STOP_KILL : NOH_STOP_DRAIN));
+        if (i % 3 == 0) {
+            CHECK_OK(noh_join(self, ref, NOH_FOREVER, NULL));
+        }
+        while (noh_tell(self, ref, work, .value = 1) != NOH_E_GONE) {
+        }
+    }
+    noh_ref big = NOH_NO_REF;
+    for (uint64_t at = 1; noh_ref_is_none(big); at++) {
+        CHECK(at < 100);
+        fault_at(&world.fault, at, false);
+        noh_err err = noh_spawn_with(self, &noh_behavior_huge, NULL, NULL, &big);
+        fault_at(&world.fault, 0, false);
+        CHECK(err == NOH_OK || err == NOH_E_NOMEM);
+    }
+    noh_ref ref = NOH_NO_REF;
+    CHECK_ERR(noh_spawn_with(self, &noh_behavior_tiny, NULL, NULL, &ref), NOH_E_LIMIT);
+    core_end(&world, system);
+}
+
 static int compare_refs(const void *a, const void *b)
 {
     uint64_t x = ((const noh_ref *)a)->bits;
@@ -981,6 +1010,7 @@ static const test_case cases[] = {
     TEST(state_of_any_size_is_zeroed_aligned_and_kept),
     TEST(a_state_above_1_gib_is_too_big),
     TEST(no_more_than_actors_max_live_at_once),
+    TEST(a_place_is_free_when_its_actor_has_ended),
     TEST(a_ref_never_comes_back),
     TEST(is_alive_takes_anything),
     TEST(an_actor_that_tells_itself_leaves_room_for_others),

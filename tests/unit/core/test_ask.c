@@ -729,6 +729,9 @@ static noh_err asker_ask_it(noh_self *self, asker *me, const ask_it *m)
 
 static noh_err asker_result(noh_self *self, asker *me, const result *m)
 {
+    if (m->value < 0) {
+        noh_fail(self, NOH_E_FAILED, "below zero");
+    }
     return noh_tell(self, me->watcher, report, .value = m->value, .text = m->text,
                     .asked = me->asked.bits, .answered = noh_answered(self).bits);
 }
@@ -781,6 +784,24 @@ static void an_actor_gets_its_answer_as_a_message(void)
     }
     CHECK_OK(noh_tell(self, from, ask_it, .to = to, .what = LONG_TEXT));
     CHECK_TEXT(CORE_RECEIVE(report, self)->text, long_words);
+    core_end(&world, system);
+}
+
+/* Who comes after it on the same worker must not take its ask for an answered one of his. */
+static void an_actor_that_fails_on_an_answer_leaves_no_trace(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    noh_self *self = noh_system_self(system);
+    noh_ref to = spawn_server(self);
+    noh_ref first = noh_spawn(self, asker, .watcher = noh_self_ref(self));
+    noh_ref second = noh_spawn(self, asker, .watcher = noh_self_ref(self));
+    CHECK_OK(noh_tell(self, first, ask_it, .to = to, .what = DOUBLE, .value = -1));
+    noh_exit exit;
+    CHECK_OK(noh_join(self, first, NOH_FOREVER, &exit));
+    CHECK_EQ(exit.kind, NOH_EXIT_FAILED);
+    CHECK_OK(noh_tell(self, second, ask_it, .to = to, .what = DOUBLE, .value = 2)); /* looks */
+    CHECK_EQ(CORE_RECEIVE(report, self)->value, 4);
     core_end(&world, system);
 }
 
@@ -934,6 +955,7 @@ static const test_case cases[] = {
     TEST(the_65537th_open_ask_is_refused),
     TEST(text_in_an_answer_stays_until_the_next_wait),
     TEST(an_actor_gets_its_answer_as_a_message),
+    TEST(an_actor_that_fails_on_an_answer_leaves_no_trace),
     TEST(an_actor_gets_errors_as_noh_failure),
     TEST(an_actor_asks_itself),
     TEST(waiting_in_a_handler_is_refused),

@@ -452,6 +452,37 @@ static void a_stop_waits_for_another_threads_loop_and_names_its_guest(void)
     core_end(&world, system);
 }
 
+static void *wait_in_a_loop(void *arg)
+{
+    host_thread *h = arg;
+    loop l;
+    open_loop(&l, h->system);
+    for (int i = 0; i < 10; i++) {
+        (void)noh_spawn(l.self, guest);
+    }
+    atomic_store(&h->guest, noh_self_ref(l.self).bits);
+    core_pass(&h->ready);
+    (void)CORE_RECEIVE(poke, l.self); /* its guests run meanwhile, and end */
+    close_loop(&l);
+    return NULL;
+}
+
+static void a_stop_sees_the_end_of_guests_whose_loop_waits_for_a_message(void)
+{
+    for (int i = 0; i < 100; i++) {
+        core_world world;
+        noh_system *system = core_start(&world, 1, NULL);
+        host_thread h = {.system = system, .ready = CORE_GATE};
+        pthread_t thread = core_thread(wait_in_a_loop, &h);
+        core_await_inside(&h.ready, 1);
+        core_open_gate(&h.ready);
+        CHECK_OK(noh_system_stop(system, 60 * NOH_SECOND));
+        CHECK_OK(noh_tell(noh_system_self(system), (noh_ref){h.guest}, poke, .value = 1));
+        core_join_thread(thread);
+        core_end(&world, system);
+    }
+}
+
 static const test_case cases[] = {
     TEST(what_a_loop_spawns_runs_on_the_loop),
     TEST(host_loops_are_checked),
@@ -464,5 +495,6 @@ static const test_case cases[] = {
     TEST(a_thread_that_ends_as_a_loop_leaves_its_guests),
     TEST(a_loop_that_stops_the_system_runs_its_guests_to_the_end),
     TEST(a_stop_waits_for_another_threads_loop_and_names_its_guest),
+    TEST(a_stop_sees_the_end_of_guests_whose_loop_waits_for_a_message),
 };
 TEST_MAIN(cases)

@@ -539,7 +539,7 @@ static noh_err relay_forward_to(noh_self *self, relay *me, const forward_to *m)
 static noh_err relay_number(noh_self *self, relay *me, const number *m)
 {
     me->last = noh_forward(self, me->to);
-    CHECK_ERR(noh_forward(self, me->to), NOH_E_CONTEXT);
+    CHECK_ERR(noh_forward(self, me->to), NOH_E_ANSWERED);
     return NOH_OK;
 }
 
@@ -683,11 +683,76 @@ static void a_thread_forwards_what_it_has_in_hand(void)
     (void)CORE_RECEIVE(question, self);
     CHECK(noh_ref_equal(noh_sender(self), noh_self_ref(self)));
     CHECK_OK(noh_forward(self, to));
-    CHECK_ERR(noh_forward(self, to), NOH_E_CONTEXT);
+    CHECK_ERR(noh_forward(self, to), NOH_E_ANSWERED);
     counted answer;
     CHECK_OK(noh_await(self, future, counted, NOH_FOREVER, &answer));
     CHECK_EQ(answer.value, 42);
     (void)core_settled(system, 0);
+    core_end(&world, system);
+}
+
+/* ---- a receiver that goes before the letter does --------------------------------------------- */
+
+typedef struct slow_relay {
+    noh_ref to;
+} slow_relay;
+
+static noh_err slow_relay_forward_to(noh_self *self, slow_relay *me, const forward_to *m)
+{
+    me->to = m->to;
+    return NOH_OK;
+}
+
+static noh_err slow_relay_question(noh_self *self, slow_relay *me, const question *m)
+{
+    CHECK_OK(noh_forward(self, me->to)); /* lies at hand until the handler has returned */
+    core_pass(&gate);
+    return NOH_OK;
+}
+
+NOH_BEHAVIOR(slow_relay, NOH_ON(forward_to, slow_relay_forward_to),
+             NOH_ON(question, slow_relay_question));
+
+typedef struct victim {
+    noh_system *system;
+    noh_ref ref;
+    core_gate known;
+} victim;
+
+/* An actor on a loop; both end, and the place of the actor is nobody's. */
+static void *host_a_victim(void *arg)
+{
+    victim *v = arg;
+    noh_self *host;
+    CHECK_OK(noh_host_new(v->system, no_wake, NULL, &host));
+    v->ref = noh_spawn(host, counter);
+    core_pass(&v->known);
+    CHECK_OK(noh_stop(host, v->ref, NOH_STOP_KILL));
+    (void)noh_host_run(host);
+    noh_host_free(host);
+    return NULL;
+}
+
+static void the_asker_learns_that_the_place_of_the_receiver_is_empty(void)
+{
+    core_shut_gate(&gate);
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    noh_self *self = noh_system_self(system);
+    victim v = {.system = system, .known = CORE_GATE};
+    pthread_t thread = core_thread(host_a_victim, &v);
+    core_await_inside(&v.known, 1);
+    noh_ref via = noh_spawn(self, slow_relay);
+    CHECK_OK(noh_tell(self, via, forward_to, .to = v.ref));
+    noh_future future;
+    counted answer;
+    CHECK_OK(noh_ask(self, via, question, &future, .value = 1));
+    core_await_inside(&gate, 1);
+    core_open_gate(&v.known);
+    core_join_thread(thread);
+    core_open_gate(&gate);
+    CHECK_ERR(noh_await(self, future, counted, 60 * NOH_SECOND, &answer), NOH_E_GONE);
+    CHECK_EQ(core_settled(system, 0).dead[NOH_DEAD_GONE], 1);
     core_end(&world, system);
 }
 
@@ -760,6 +825,7 @@ static const test_case cases[] = {
     TEST(forwarding_to_nobody_gives_the_asker_an_error),
     TEST(forwarding_to_a_full_mailbox_gives_the_asker_an_error),
     TEST(a_thread_forwards_what_it_has_in_hand),
+    TEST(the_asker_learns_that_the_place_of_the_receiver_is_empty),
     TEST(a_ring_of_actors_loses_nothing),
 };
 TEST_MAIN(cases)

@@ -481,6 +481,29 @@ static void several_threads_may_stop_at_once(void)
     core_end(&world, system);
 }
 
+/* It has its own time, and names nobody: that is left to the first. */
+static void a_stop_waits_for_another_one_as_long_as_it_may(void)
+{
+    core_shut_gate(&gate);
+    core_world world;
+    noh_system *system = core_start(&world, 2, NULL);
+    noh_self *self = noh_system_self(system);
+    CHECK_OK(noh_tell(self, noh_spawn(self, holder), block));
+    core_await_inside(&gate, 1);
+    pthread_t first = core_thread(stop_it, system);
+    noh_ref ref;
+    noh_err err = NOH_OK;
+    while (err == NOH_OK) { /* until it has begun */
+        err = noh_spawn_with(self, &noh_behavior_holder, NULL, NULL, &ref);
+    }
+    CHECK_ERR(err, NOH_E_STOPPING);
+    CHECK_ERR(noh_system_stop(system, 20 * NOH_MS), NOH_E_HELD_UP);
+    CHECK_EQ(core_logged(&world, "holds up"), 0);
+    core_open_gate(&gate);
+    core_join_thread(first);
+    core_end(&world, system);
+}
+
 static void start_and_stop_leave_nothing_behind(void)
 {
     for (int i = 0; i < 200; i++) {
@@ -514,6 +537,7 @@ static const test_case cases[] = {
     TEST(a_stop_hook_that_blocks_is_named),
     TEST(a_freed_system_that_is_held_up_ends_with_its_handler),
     TEST(several_threads_may_stop_at_once),
+    TEST(a_stop_waits_for_another_one_as_long_as_it_may),
     TEST(start_and_stop_leave_nothing_behind),
 };
 TEST_MAIN(cases)
