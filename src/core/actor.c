@@ -405,29 +405,15 @@ static noh_err spawn_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behav
     if (start != NULL) {
         set_going(w, a, home);
     }
-    if (NOHI_UNLIKELY(w->kind != NOHI_WORKER && nohi_system_stop_overtook(w->system))) {
-        (void)noh_stop(&w->self, ref, NOH_STOP_DRAIN); /* STP-1 */
-    }
     *ret_ref = ref;
     return err;
 }
 
-noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, const void *arguments,
-                       const noh_spawn_options *options, noh_ref *ret_ref)
+static noh_err spawn(nohi_worker *w, const noh_behavior *behavior, const void *arguments,
+                     const noh_spawn_options *options, noh_ref *ret_ref)
 {
-    if (self == NULL || behavior == NULL || ret_ref == NULL ||
-        (options != NULL && options->size != 0 && options->size < sizeof *options)) {
-        return NOH_E_INVAL;
-    }
-    nohi_worker *w = self->worker;
-    if (NOHI_UNLIKELY(nohi_policy_kind(w, behavior) == NULL)) {
-        return NOH_E_INVAL;
-    }
-    if (NOHI_UNLIKELY(nohi_is_stopping(w->system))) {
-        return NOH_E_STOPPING;
-    }
     nohi_message *start;
-    noh_err err = make_start(self, behavior, arguments, &start);
+    noh_err err = make_start(&w->self, behavior, arguments, &start);
     if (err != NOH_OK) {
         return err;
     }
@@ -474,6 +460,33 @@ fail_undo:
 fail_start:
     if (start != NULL) {
         nohi_message_unmake(&w->pool, start);
+    }
+    return err;
+}
+
+/* A worker has seen a stop, or sees it after this turn; the stop asks it. Who is no worker says that
+ * it spawns (STP-1). */
+noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, const void *arguments,
+                       const noh_spawn_options *options, noh_ref *ret_ref)
+{
+    if (self == NULL || behavior == NULL || ret_ref == NULL ||
+        (options != NULL && options->size != 0 && options->size < sizeof *options)) {
+        return NOH_E_INVAL;
+    }
+    nohi_worker *w = self->worker;
+    if (NOHI_UNLIKELY(nohi_policy_kind(w, behavior) == NULL)) {
+        return NOH_E_INVAL;
+    }
+    bool outside = w->kind != NOHI_WORKER;
+    if (outside) {
+        nohi_system_begin_spawn(w);
+    }
+    noh_err err = NOH_E_STOPPING;
+    if (NOHI_LIKELY(!nohi_is_stopping(w->system))) {
+        err = spawn(w, behavior, arguments, options, ret_ref);
+    }
+    if (outside) {
+        nohi_system_end_spawn(w);
     }
     return err;
 }

@@ -5,11 +5,14 @@
  * Purpose     Owns everything. Starting it, stopping it within a bound, and counting what is in it.
  * Owner       Under the locks named in system.h; the rest is constant after noh_system_new.
  * Invariants  STP-1  every actor is asked to stop, also one spawned while the stop begins: a worker
- *                    that has seen the stop spawns no more, and the actors are asked again after all
- *                    have seen it; other threads look again after they spawned.
+ *                    that has seen the stop spawns no more; another thread says that it spawns before
+ *                    it looks whether a stop has begun. When all workers have seen it, and no thread
+ *                    spawns, all actors are asked once more.
  *             STP-2  memory goes when the last user has left: the owner, or a worker whose handler
  *                    held up the stop.
- * Ordering    stopping: store seq_cst; walk    <->  spawn; add seq_cst; load seq_cst  STP-1
+ * Ordering    stopper: store `stopping` seq_cst; look at `spawning` seq_cst
+ *             spawner: store `spawning` seq_cst; look at `stopping` seq_cst
+ *                      at least one of the two sees the other                            STP-1
  *             users: counted.h                                                       STP-2 */
 #include "system.h"
 
@@ -178,7 +181,7 @@ static noh_err new_home(nohi_system *system, nohi_worker_kind kind, nohi_worker 
     w->memory = memory;
     nohi_worker_init(w, system, id, kind);
     store_release(&system->homes[id], w);
-    store_release(&system->home_count, id + 1);
+    store_seq_cst(&system->home_count, id + 1); /* STP-1: before its first spawn */
     *ret_home = w;
     return NOH_OK;
 }
@@ -231,10 +234,32 @@ void nohi_system_note_stopping(nohi_system *system)
     nohi_system_note_rest(system);
 }
 
-bool nohi_system_stop_overtook(nohi_system *system)
+void nohi_system_begin_spawn(nohi_worker *w)
 {
-    add_seq_cst(&system->stop_word, 0); /* STP-1: after the spawn's stores, before the look */
-    return nohi_is_stopping(system);
+    store_seq_cst(&w->spawning, 1); /* STP-1 */
+}
+
+void nohi_system_end_spawn(nohi_worker *w)
+{
+    store_seq_cst(&w->spawning, 0); /* STP-1 */
+    if (NOHI_UNLIKELY(nohi_is_stopping(w->system))) {
+        nohi_system_note_rest(w->system);
+    }
+}
+
+/* Does nobody spawn any more, and never will? After `stopping` was set. */
+static bool spawns_are_over(nohi_system *system)
+{
+    if (load_seq_cst(&system->stop_seen) != system->worker_count) {
+        return false;
+    }
+    uint32_t homes = load_seq_cst(&system->home_count);
+    for (uint32_t id = system->worker_count; id < homes; id++) {
+        if (load_seq_cst(&nohi_system_home(system, id)->spawning) != 0) { /* STP-1 */
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Never too few: all ends are counted before the first birth, and each was born before it ended. */
@@ -319,13 +344,13 @@ static bool wait_for_end(nohi_system *system, nohi_worker *host, noh_stop_kind k
     uint64_t spawned;
     for (;;) {
         uint32_t word = load_seq_cst(&system->stop_word);
-        bool seen = load_seq_cst(&system->stop_seen) == system->worker_count; /* STP-1 */
-        if ((seen && !asked_last) || !complete) {
+        bool over = spawns_are_over(system);
+        if ((over && !asked_last) || !complete) {
             complete = ask_all(system, kind);
-            asked_last = seen;
+            asked_last = over;
         }
         run_host(host);
-        if (seen && alive(system, &spawned) == 0) {
+        if (over && alive(system, &spawned) == 0) {
             return true;
         }
         int64_t left_ns = deadline_ns - nohi_now(system);

@@ -28,7 +28,7 @@ struct noh_system {
     nohi_worker *root;         /* the self the stop acts with */
     atom(uint32_t) stopping;   /* spawns and timers are refused */
     atom(uint32_t) closing;    /* workers leave */
-    atom(uint32_t) stop_word;  /* changes when a worker rests while stopping */
+    atom(uint32_t) stop_word;  /* changes when somebody rests while stopping */
     atom(uint32_t) stop_seen;  /* workers that have seen it */
     bool spins;                /* more than one processor: a short busy wait may pay */
 
@@ -77,8 +77,9 @@ void nohi_system_release(nohi_system *system);
 /* While the system stops: a worker has nothing to do; a worker has seen that it stops. */
 void nohi_system_note_rest(nohi_system *system);
 void nohi_system_note_stopping(nohi_system *system);
-/* After a spawn on a thread that is no worker: did a stop begin meanwhile? */
-bool nohi_system_stop_overtook(nohi_system *system);
+/* Around the look whether the system stops, and the spawn, of a home that is no worker. */
+void nohi_system_begin_spawn(nohi_worker *w);
+void nohi_system_end_spawn(nohi_worker *w);
 
 /* name.c: takes back all names of an actor that ended. */
 void nohi_name_forget(nohi_system *system, noh_ref ref);

@@ -107,6 +107,7 @@ struct nohi_worker {
     uint16_t tenancy; /* HOST: tells the loops that had this home apart */
     nohi_message stopping;          /* its own letter for NOHI_STOPPING: needs no memory */
     bool stopping_sent;             /* under the system's stop_lock */
+    atom(uint32_t) spawning;        /* THREAD, HOST: a spawn is under way (system.c, STP-1) */
     atom(uint32_t) answers_waiting; /* answers that arrived and were not awaited yet */
 
     alignas(NOHI_CACHELINE) nohi_counts counts;
