@@ -155,7 +155,8 @@ int main(void)
     reading answer = {0};
     const noh_type *question = NOH_TYPE(measure);
     noh_ask_value(me, meter, question, NOH_VALUE(measure), &future);
-    noh_await_value(me, future, question->answer, NOH_FOREVER, &answer);
+    /* NOH_CHECKED: the compiler looks at the pointer, as it does for the macro. */
+    noh_await_value(me, future, question->answer, NOH_FOREVER, NOH_CHECKED(reading, &answer));
     printf("a reading: %d, of %g\n", noh_type_equal(question->answer, NOH_TYPE(reading)),
            answer.value);
 

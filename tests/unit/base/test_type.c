@@ -32,6 +32,20 @@ NOH_MESSAGE(cargo, (int32_t, id), (struct, parcel, first), (array, struct, parce
 NOH_MESSAGE(payload, (noh_bytes, bytes));
 NOH_MESSAGE(table, (list, struct, point, rows));
 
+/* The same messages twice: in one piece, and as a library does it, apart. */
+NOH_MESSAGE(whole, (noh_text, name), (struct, point, at), (noh_box, box));
+NOH_MESSAGE(whole_bare);
+NOH_REQUEST(whole_get, whole, (enum, color, ink));
+NOH_REQUEST(whole_get_bare, whole);
+NOH_DECLARE_MESSAGE(NOH_API, parted, (noh_text, name), (struct, point, at), (noh_box, box));
+NOH_DECLARE_MESSAGE(NOH_API, parted_bare);
+NOH_DECLARE_REQUEST(NOH_API, whole, parted_get, (enum, color, ink));
+NOH_DECLARE_REQUEST(NOH_API, whole, parted_get_bare);
+NOH_DEFINE_MESSAGE(parted, (noh_text, name), (struct, point, at), (noh_box, box));
+NOH_DEFINE_MESSAGE(parted_bare);
+NOH_DEFINE_REQUEST(whole, parted_get, (enum, color, ink));
+NOH_DEFINE_REQUEST(whole, parted_get_bare);
+
 #define CHECK_PRINT(T, expected, ...) \
     do { \
         char print_buf[512]; \
@@ -288,6 +302,33 @@ static void the_same_declaration_twice_is_the_same_type(void)
     CHECK(!noh_type_equal(NULL, type) && !noh_type_equal(type, NULL));
 }
 
+static void check_same_but_for_the_name(const noh_type *type, const noh_type *other)
+{
+    noh_type twin = *other;
+    twin.name = type->name;
+    CHECK(noh_type_equal(type, &twin));
+    CHECK_EQ(type->needs, other->needs);
+    CHECK(type->answer == other->answer);
+    for (size_t i = 0; i < type->field_count; i++) {
+        CHECK_TEXT(type->fields[i].name, other->fields[i].name);
+        CHECK_EQ(type->fields[i].offset, other->fields[i].offset);
+    }
+}
+
+static void declared_and_defined_apart_is_the_same(void)
+{
+    check_same_but_for_the_name(NOH_TYPE(parted), NOH_TYPE(whole));
+    check_same_but_for_the_name(NOH_TYPE(parted_bare), NOH_TYPE(whole_bare));
+    check_same_but_for_the_name(NOH_TYPE(parted_get), NOH_TYPE(whole_get));
+    check_same_but_for_the_name(NOH_TYPE(parted_get_bare), NOH_TYPE(whole_get_bare));
+    CHECK_TEXT(NOH_TYPE(parted_get)->name, "parted_get");
+    CHECK(NOH_TYPE(parted)->answer == NULL);
+    CHECK(NOH_TYPE(parted_get)->answer == NOH_TYPE(whole));
+    whole answer; // what a call of either request stores
+    noh_answer_of_parted_get *stored = &answer;
+    CHECK(NOH_CHECKED(noh_answer_of_parted_get_bare, stored) == &answer);
+}
+
 /* ---- copying ------------------------------------------------------------------------------ */
 
 static size_t extra_of(const noh_type *type, const void *message)
@@ -502,6 +543,7 @@ static const test_case cases[] = {
     TEST(padding_and_zero_signs_do_not_count),
     TEST(boxes_and_shared_compare_by_identity),
     TEST(the_same_declaration_twice_is_the_same_type),
+    TEST(declared_and_defined_apart_is_the_same),
     TEST(plain_messages_need_nothing_extra),
     TEST(extra_counts_each_piece_aligned),
     TEST(broken_and_giant_messages_are_refused),

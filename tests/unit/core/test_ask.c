@@ -114,6 +114,10 @@ static noh_err server_request(noh_self *self, server *me, const request *m)
     case PROMISE_NOW:
         CHECK_OK(noh_promise_take(self, &promise));
         CHECK_ERR(noh_promise_keep(self, promise, other_result, .value = 1), NOH_E_WRONG_TYPE);
+        CHECK_ERR(noh_promise_keep_value(NULL, promise, NOH_TYPE(result), NOH_VALUE(result)),
+                  NOH_E_INVAL);
+        CHECK_ERR(noh_promise_keep_value(self, promise, NULL, NOH_VALUE(result)), NOH_E_INVAL);
+        CHECK_ERR(noh_promise_keep_value(self, promise, NOH_TYPE(result), NULL), NOH_E_INVAL);
         CHECK_OK(noh_promise_keep(self, promise, result, .value = 11));
         CHECK_ERR(noh_promise_keep(self, promise, result, .value = 12), NOH_E_ANSWERED);
         CHECK_ERR(noh_promise_fail(self, promise, NOH_E_FULL, "x"), NOH_E_ANSWERED);
@@ -162,7 +166,8 @@ static noh_err server_keep_all(noh_self *self, server *me, const keep_all *m)
 {
     for (int64_t i = 0; i < me->promised; i++) {
         int64_t k = m->reversed ? me->promised - 1 - i : i;
-        CHECK_OK(noh_promise_keep(self, me->promises[k], result, .value = k));
+        CHECK_OK(noh_promise_keep_value(self, me->promises[k], NOH_TYPE(result),
+                                        NOH_VALUE(result, .value = k)));
     }
     me->promised = 0;
     return NOH_OK;
