@@ -273,12 +273,14 @@ static void mailbox_contention(const int64_t *n)
 
 /* ---- ring --------------------------------------------------------------------------------- */
 
+/* `sum`: hops that ended here; `left`: tokens. */
 static void on_token(actor *self, const message *m)
 {
+    self->sum++;
     if (m->value > 1) {
         send_value(self, self->other, VALUE, m->value - 1);
     } else {
-        self->sum++;
+        self->left++;
     }
 }
 
@@ -296,11 +298,12 @@ static void ring(const int64_t *n)
     }
     run();
     double took = now() - start;
-    int64_t finished = 0;
+    int64_t finished = 0, passed = 0;
     for (int64_t i = 0; i < members; i++) {
-        finished += all[i]->sum;
+        finished += all[i]->left;
+        passed += all[i]->sum;
     }
-    check(finished == tokens, "tokens that finished");
+    check(finished == tokens && passed == hops, "tokens that finished, hops");
     report(tokens == 1 ? "ring" : "ring100", hops, took, "");
     free(all);
 }

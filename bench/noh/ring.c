@@ -9,10 +9,13 @@
 NOH_MESSAGE(token, (int64_t, hops));
 NOH_MESSAGE(neighbor, (noh_ref, next));
 NOH_MESSAGE(finished);
+NOH_MESSAGE(passed, (int64_t, hops));
+NOH_REQUEST(get_passed, passed);
 
 typedef struct member {
     noh_ref next;
     noh_ref owner;
+    int64_t passed;
 } member;
 
 NOH_MESSAGE(member_start, (noh_ref, next), (noh_ref, owner));
@@ -32,14 +35,20 @@ static noh_err on_neighbor(noh_self *self, member *me, const neighbor *m)
 
 static noh_err on_token(noh_self *self, member *me, const token *m)
 {
+    me->passed++;
     if (m->hops > 1) {
         return noh_tell(self, me->next, token, .hops = m->hops - 1);
     }
     return noh_tell(self, me->owner, finished);
 }
 
+static noh_err on_get_passed(noh_self *self, member *me, const get_passed *m)
+{
+    return noh_reply(self, passed, .hops = me->passed);
+}
+
 NOH_BEHAVIOR_WITH(member, member_start, on_start, NOH_ON(token, on_token),
-                  NOH_ON(neighbor, on_neighbor));
+                  NOH_ON(neighbor, on_neighbor), NOH_ON(get_passed, on_get_passed));
 
 /* Spawns the last member first, each with the one behind it, and closes the ring. */
 static noh_ref *spawn_ring(noh_self *self, int64_t members)
@@ -65,6 +74,17 @@ static void wait_for_finished(noh_self *self, int64_t tokens)
     }
 }
 
+static int64_t hops_of_all(noh_self *self, const noh_ref *ring, int64_t members)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < members; i++) {
+        passed answer;
+        bench_must(noh_call(self, ring[i], get_passed, &answer), "ask");
+        sum += answer.hops;
+    }
+    return sum;
+}
+
 int main(int argc, char **argv)
 {
     int64_t members = bench_size(argc, argv, 1);
@@ -82,6 +102,7 @@ int main(int argc, char **argv)
     wait_for_finished(me, tokens);
     int64_t took = bench_now_ns() - start;
 
+    bench_check(hops_of_all(me, ring, members) == hops, "hops");
     bench_report(tokens == 1 ? "ring" : "ring100", hops, took, "");
     free(ring);
     return noh_system_free(system) == NOH_OK ? 0 : 1;

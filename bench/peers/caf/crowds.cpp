@@ -278,6 +278,7 @@ void idle_memory(actor_system &system, const sizes &n) {
     }
     double took = now() - start;
     usleep(200000);
+    check(handled == actors, "every actor handled its message");
     char extra[64];
     snprintf(extra, sizeof extra, " bytes_per_actor=%.1f",
              static_cast<double>(resident_bytes() - before) / actors);

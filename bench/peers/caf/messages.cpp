@@ -98,11 +98,13 @@ void counting(actor_system &system, const sizes &n) {
 
 struct member_state {
     actor next;
+    int64_t passed = 0;
 };
 
 static behavior member(stateful_actor<member_state> *self, actor owner) {
     return {
         [=](int64_t hops) {
+            self->state.passed++;
             if (hops > 1) {
                 self->send(self->state.next, hops - 1);
             } else {
@@ -110,6 +112,7 @@ static behavior member(stateful_actor<member_state> *self, actor owner) {
             }
         },
         [=](put_atom, actor next) { self->state.next = next; },
+        [=](get_atom) { return self->state.passed; },
     };
 }
 
@@ -134,6 +137,13 @@ void ring(actor_system &system, const sizes &n) {
     }
     self->receive_while([&] { return finished < tokens; })([&](ok_atom) { finished++; });
     double took = now() - start;
+    int64_t passed = 0;
+    for (const actor &one : all) {
+        self->request(one, infinite, get_atom::value)
+            .receive([&](int64_t part) { passed += part; },
+                     [](error &) { check(false, "request"); });
+    }
+    check(passed == hops, "hops");
     report(tokens == 1 ? "ring" : "ring100", hops, took);
 }
 

@@ -61,9 +61,9 @@ ring(Members, Hops, Tokens) ->
     Owner = self(),
     PerToken = Hops div Tokens,
     check(PerToken * Tokens, Hops),
-    Last = spawn(fun() -> receive {next, First} -> pass_on(First, Owner) end end),
+    Last = spawn(fun() -> receive {next, First} -> pass_on(First, Owner, 0) end end),
     Ring = lists:foldl(fun(_, [Next | _] = Done) ->
-                               [spawn(fun() -> pass_on(Next, Owner) end) | Done]
+                               [spawn(fun() -> pass_on(Next, Owner, 0) end) | Done]
                        end,
                        [Last], lists:seq(2, Members)),
     Last ! {next, hd(Ring)},
@@ -72,12 +72,15 @@ ring(Members, Hops, Tokens) ->
     [element(1 + I * Members div Tokens, All) ! PerToken || I <- lists:seq(0, Tokens - 1)],
     [receive finished -> ok end || _ <- lists:seq(1, Tokens)],
     Took = now_s() - Start,
+    [Member ! stop || Member <- Ring],
+    check(lists:sum([receive {passed, Part} -> Part end || _ <- Ring]), Hops),
     report(case Tokens of 1 -> "ring"; _ -> "ring100" end, Hops, Took).
 
-pass_on(Next, Owner) ->
+pass_on(Next, Owner, Passed) ->
     receive
-        1 -> Owner ! finished, pass_on(Next, Owner);
-        Hops -> Next ! Hops - 1, pass_on(Next, Owner)
+        1 -> Owner ! finished, pass_on(Next, Owner, Passed + 1);
+        stop -> Owner ! {passed, Passed};
+        Hops -> Next ! Hops - 1, pass_on(Next, Owner, Passed + 1)
     end.
 
 %% ---- mailbox-contention ----

@@ -241,6 +241,7 @@ func idleMemory(n []int64) {
 	}
 	took := time.Since(start)
 	time.Sleep(200 * time.Millisecond)
+	check(atomic.LoadInt64(&handled) == actors, "every actor handled its message")
 	perActor := float64(residentBytes()-before) / float64(actors)
 	report("idle-memory", actors, took, fmt.Sprintf(" bytes_per_actor=%.1f", perActor))
 	runtime.KeepAlive(mailboxes)

@@ -64,13 +64,13 @@ func ring(n []int64) {
 	members, hops, tokens := n[0], n[1], n[2]
 	perToken := hops / tokens
 	check(perToken*tokens == hops, "hops divide by tokens")
-	finished := make(chan bool, tokens)
+	finished, passed := make(chan bool, tokens), make(chan int64, members)
 	mailboxes := make([]chan int64, members)
 	for i := range mailboxes {
 		mailboxes[i] = make(chan int64, tokens)
 	}
 	for i := range mailboxes {
-		go passOn(mailboxes[i], mailboxes[(i+1)%len(mailboxes)], finished)
+		go passOn(mailboxes[i], mailboxes[(i+1)%len(mailboxes)], finished, passed)
 	}
 	start := time.Now()
 	for i := int64(0); i < tokens; i++ {
@@ -80,6 +80,12 @@ func ring(n []int64) {
 		<-finished
 	}
 	took := time.Since(start)
+	sum := int64(0)
+	for _, mailbox := range mailboxes {
+		close(mailbox)
+		sum += <-passed
+	}
+	check(sum == hops, "hops")
 	name := "ring"
 	if tokens > 1 {
 		name = "ring100"
@@ -87,14 +93,17 @@ func ring(n []int64) {
 	report(name, hops, took, "")
 }
 
-func passOn(mailbox, next chan int64, finished chan bool) {
+func passOn(mailbox, next chan int64, finished chan bool, passed chan int64) {
+	count := int64(0)
 	for hops := range mailbox {
+		count++
 		if hops > 1 {
 			next <- hops - 1
 		} else {
 			finished <- true
 		}
 	}
+	passed <- count
 }
 
 func mailboxContention(n []int64) {

@@ -114,15 +114,21 @@ class Member(ThreadingActor):
     def __init__(self, finished):
         super().__init__()
         self.next = None
+        self.passed = 0
         self.finished = finished
 
     def on_receive(self, message):
+        if message == "get passed":
+            return self.passed
         if not isinstance(message, int):
             self.next = message
-        elif message > 1:
+            return None
+        self.passed += 1
+        if message > 1:
             self.next.tell(message - 1)
         else:
             self.finished.put(True)
+        return None
 
 
 def ring(members, hops, tokens):
@@ -137,6 +143,7 @@ def ring(members, hops, tokens):
     for _ in range(tokens):
         finished.get()
     took = now() - start
+    check(sum(member.ask("get passed") for member in everyone) == hops, "hops")
     report("ring" if tokens == 1 else "ring100", hops, took)
 
 

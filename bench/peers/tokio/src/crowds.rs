@@ -250,6 +250,10 @@ pub fn idle_memory(runtime: &Runtime, n: &[i64]) {
     }
     let took = start.elapsed();
     std::thread::sleep(Duration::from_millis(200));
+    check(
+        handled.load(Relaxed) == actors,
+        "every actor handled its message",
+    );
     let per_actor = (resident_bytes() - before) as f64 / actors as f64;
     report(
         "idle-memory",

@@ -76,13 +76,14 @@ pub fn ring(runtime: &Runtime, n: &[i64]) {
     let (members, hops, tokens) = (n[0] as usize, n[1], n[2]);
     let per_token = hops / tokens;
     check(per_token * tokens == hops, "hops divide by tokens");
-    let took = runtime.block_on(async move {
+    let (took, passed) = runtime.block_on(async move {
         let (finished, mut all_finished) = unbounded_channel();
         let (senders, mailboxes): (Vec<_>, Vec<_>) =
             (0..members).map(|_| unbounded_channel()).unzip();
+        let mut ring = vec![];
         for (i, mailbox) in mailboxes.into_iter().enumerate() {
             let next = senders[(i + 1) % members].clone();
-            tokio::spawn(pass_on(mailbox, next, finished.clone()));
+            ring.push(tokio::spawn(pass_on(mailbox, next, finished.clone())));
         }
         let start = Instant::now();
         for i in 0..tokens as usize {
@@ -91,22 +92,37 @@ pub fn ring(runtime: &Runtime, n: &[i64]) {
         for _ in 0..tokens {
             all_finished.recv().await.unwrap();
         }
-        start.elapsed()
+        let took = start.elapsed();
+        let mut passed = 0;
+        for (sender, member) in senders.iter().zip(ring) {
+            let _ = sender.send(STOP);
+            passed += member.await.unwrap();
+        }
+        (took, passed)
     });
+    check(passed == hops, "hops");
     report(if tokens == 1 { "ring" } else { "ring100" }, hops, took, "");
 }
+
+const STOP: i64 = 0; // in place of a token
 
 async fn pass_on(
     mut mailbox: UnboundedReceiver<i64>,
     next: UnboundedSender<i64>,
     finished: UnboundedSender<()>,
-) {
-    while let Some(hops) = mailbox.recv().await {
-        if hops > 1 {
-            let _ = next.send(hops - 1);
-        } else {
-            let _ = finished.send(());
+) -> i64 {
+    let mut passed = 0;
+    loop {
+        match mailbox.recv().await.unwrap() {
+            STOP => return passed,
+            1 => {
+                let _ = finished.send(());
+            }
+            hops => {
+                let _ = next.send(hops - 1);
+            }
         }
+        passed += 1;
     }
 }
 
