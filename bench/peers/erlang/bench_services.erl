@@ -63,7 +63,7 @@ crash_linked(Left) ->
 timers(Count) ->
     insert_and_cancel(Count, fun lists:reverse/1), % fetches the memory
     {Insert, Cancel} = insert_and_cancel(Count, fun shuffle/1),
-    Fire = fire(Count),
+    Fire = fire(Count, 50 + Count div 500),
     report("timers-insert", Count, Insert),
     report("timers-cancel", Count, Cancel),
     report("timers-fire", Count, Fire),
@@ -93,12 +93,17 @@ cancel([Timer | Timers]) ->
     true = is_integer(erlang:cancel_timer(Timer)),
     cancel(Timers).
 
-fire(Count) ->
-    FirstDue = erlang:monotonic_time(millisecond) + 50 + Count div 500,
+%% Once more with twice the time when not all were there before the first was due.
+fire(Count, LeadMs) ->
+    FirstDue = erlang:monotonic_time(millisecond) + LeadMs,
     insert_due(Count, FirstDue),
-    true = erlang:monotonic_time(millisecond) < FirstDue,
+    StartedInTime = erlang:monotonic_time(millisecond) < FirstDue,
     receive_ticks(Count),
-    now_s() - FirstDue / 1000.
+    Took = now_s() - FirstDue / 1000,
+    case StartedInTime of
+        true -> Took;
+        false -> fire(Count, 2 * LeadMs)
+    end.
 
 insert_due(0, _) ->
     ok;

@@ -108,10 +108,22 @@ func insertAndCancel(cancelOrder []int) (insert, cancel time.Duration) {
 	return insert, cancel
 }
 
+// fireTimers tries again with twice the time when not all were there before the first was due.
 func fireTimers(count int64) time.Duration {
+	lead := 50*time.Millisecond + time.Duration(1000*count)
+	for {
+		took, startedInTime := fireTimersAfter(lead, count)
+		if startedInTime {
+			return took
+		}
+		lead *= 2
+	}
+}
+
+func fireTimersAfter(lead time.Duration, count int64) (took time.Duration, startedInTime bool) {
 	random := rand.New(rand.NewSource(2))
 	handled, all := int64(0), make(chan bool)
-	firstDue := time.Now().Add(50*time.Millisecond + time.Duration(1000*count))
+	firstDue := time.Now().Add(lead)
 	for i := int64(0); i < count; i++ {
 		due := firstDue.Add(time.Duration(random.Int63n(int64(10 * time.Millisecond))))
 		time.AfterFunc(time.Until(due), func() {
@@ -120,9 +132,9 @@ func fireTimers(count int64) time.Duration {
 			}
 		})
 	}
-	check(time.Now().Before(firstDue), "all inserted before the first is due")
+	startedInTime = time.Now().Before(firstDue)
 	<-all
-	return time.Since(firstDue)
+	return time.Since(firstDue), startedInTime
 }
 
 // serveHello serves until it is killed; the size is the port.
