@@ -85,7 +85,8 @@ def is_up_to_date(program, sources):
 
 
 def build_peer(peer):
-    """Calls the peer's build script; raises Missing with its reason."""
+    """Calls the peer's build script; raises Missing with its reason. A peer that does not build is
+    missing too: the others can be measured without it."""
     sources = ROOT / "bench" / "peers" / peer
     out = BUILD / "peers" / peer
     if is_up_to_date(out / "bench", sources):
@@ -95,8 +96,12 @@ def build_peer(peer):
     if done.returncode == NOT_WRITTEN:
         raise Missing(done.stderr.decode().strip())
     if done.returncode != 0:
-        sys.stderr.buffer.write(done.stdout + done.stderr)
-        sys.exit(f"bench: failed: bench/peers/{peer}/build.sh")
+        output = done.stdout + done.stderr
+        sys.stderr.buffer.write(output)
+        sys.stderr.flush()
+        lines = output.decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        raise Missing(f"build.sh failed with status {done.returncode}: {last}")
 
 
 def build(peers, workloads):
@@ -143,12 +148,15 @@ def number(text):
     return int(value) if value.is_integer() and "." not in text else value
 
 
-def parse_report(line, peer, peak_kb):
+def parse_report(line, peer, workload, peak_kb):
     """`workload=ring peer=noh n=5000000 seconds=… rate=…` as a record."""
     fields = dict(field.split("=", 1) for field in line.split())
     if fields.pop("peer") != peer:
         raise Failure(f"not a report of {peer}: {line}")
-    record = {"workload": fields.pop("workload"), "peer": peer}
+    row = fields.pop("workload")
+    if row != workload and not row.startswith(workload + "-"):
+        raise Failure(f"not a report of {workload}: {line}")
+    record = {"workload": row, "peer": peer}
     record.update((key, number(value)) for key, value in fields.items())
     record["peak_kb"] = peak_kb
     return record
@@ -168,7 +176,7 @@ def run_workload(peer, workload, sizes):
         if program.status != 0 or not lines:
             trouble = program.error_output().strip() or "no report"
             raise Failure(f"exit status {program.status}: {trouble}")
-        return [parse_report(line, peer, program.peak_kb) for line in lines]
+        return [parse_report(line, peer, workload, program.peak_kb) for line in lines]
 
 
 # ---- all runs -----------------------------------------------------------------------------------
