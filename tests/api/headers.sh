@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Each public header compiles alone, twice in one file, without a warning: as C11, C17 and C++17,
-# with every compiler that is here.
+# with gcc and clang.
 #   headers.sh REPOSITORY
+# Status 77: nothing failed, but a compiler is not here.
 set -eu
 
 root=$1
@@ -11,11 +12,16 @@ for folder in "$root"/modules/*/include; do
     [ -d "$folder" ] && includes="$includes -I$folder"
 done
 
+missing=
+for compiler in gcc clang g++ clang++; do
+    command -v $compiler >/dev/null || missing="$missing $compiler"
+done
+
 failed=0
 checked=0
 # check COMPILER LANGUAGE STANDARD HEADER
 check() {
-    command -v "$1" >/dev/null || return 0
+    case "$missing " in *" $1 "*) return ;; esac
     checked=$((checked + 1))
     # shellcheck disable=SC2086 # $includes is a list
     printf '#include <noh/%s>\n#include <noh/%s>\ntypedef int not_empty;\n' "$4" "$4" |
@@ -37,4 +43,6 @@ for header in "$root"/include/noh/*.h "$root"/modules/*/include/noh/*.h; do
     done
 done
 echo "$checked compilations"
-[ "$checked" -gt 0 ] && exit $failed
+[ "$failed" -eq 0 ] || exit 1
+[ -z "$missing" ] || { echo "SKIPPED: headers with$missing: not here"; exit 77; }
+[ "$checked" -gt 0 ]
