@@ -244,7 +244,7 @@ endfunction()
 
 # noh_example(<file> [LABELS <label>…]): built the way a user would, with public headers and the
 # shared libraries of the modules it includes; left out when one of those is not built. Run as
-# example.<name> if it has `// expect:` lines.
+# example.<name> if it has `// expect:` lines; one with `// check:` lines has a script of its own.
 function(noh_example file)
   cmake_parse_arguments(arg "" "" "LABELS" ${ARGN})
   get_filename_component(name ${file} NAME_WE)
@@ -269,6 +269,11 @@ function(noh_example file)
     add_test(NAME example.${name} COMMAND ${noh_launcher}
       sh ${PROJECT_SOURCE_DIR}/tests/support/expect.sh $<TARGET_FILE:example_${name}> ${file})
     noh_test_properties(example.${name} ${arg_LABELS})
+    return()
+  endif()
+  file(STRINGS ${file} checked REGEX "^// check:")
+  if(NOT checked)
+    message(NOTICE "warning: nothing says what ${file} should print, so no test runs it")
   endif()
 endfunction()
 
