@@ -263,7 +263,7 @@ function(noh_example file)
 
   add_executable(example_${name} ${file})
   noh_flags(example_${name})
-  target_link_libraries(example_${name} PRIVATE ${libraries})
+  target_link_libraries(example_${name} PRIVATE ${libraries} Threads::Threads)
   file(STRINGS ${file} expected REGEX "^// expect:")
   if(expected)
     add_test(NAME example.${name} COMMAND ${noh_launcher}

@@ -297,7 +297,7 @@ NOH_API bool noh_type_equal(const noh_type *a, const noh_type *b);
 #define NOH_MEMBER_5(shape, kind, type, name, n) type name[n];
 
 /* The descriptor of a field. */
-#define NOH_KIND_OF(expression) \
+#define NOH_KIND_OF_(expression) \
     _Generic((expression), \
         bool: NOH_KIND_BOOL, \
         int8_t: NOH_KIND_I8, \
@@ -319,7 +319,7 @@ NOH_API bool noh_type_equal(const noh_type *a, const noh_type *b);
 #define NOH_AT_(T, name) ((T *)0)->name
 #define NOH_DESC_(T, x) NOH_PP_APPLY(NOH_PP_CAT(NOH_DESC_, NOH_PP_COUNT x), T, NOH_PP_UNWRAP x)
 #define NOH_DESC_2(T, type, name) \
-    {#name, NOH_KIND_OF(NOH_AT_(T, name)), NOH_SHAPE_ONE, offsetof(T, name), sizeof(type), 1, \
+    {#name, NOH_KIND_OF_(NOH_AT_(T, name)), NOH_SHAPE_ONE, offsetof(T, name), sizeof(type), 1, \
      NULL, NULL},
 #define NOH_DESC_3(T, shape, type, name) NOH_DESC_3_##shape(T, type, name)
 #define NOH_DESC_3_enum(T, type, name) \
@@ -329,11 +329,11 @@ NOH_API bool noh_type_equal(const noh_type *a, const noh_type *b);
     {#name, NOH_KIND_STRUCT, NOH_SHAPE_ONE, offsetof(T, name), sizeof(type), 1, \
      &noh_type_##type, NULL},
 #define NOH_DESC_3_list(T, type, name) \
-    {#name, NOH_KIND_OF(NOH_AT_(T, name.items)[0]), NOH_SHAPE_LIST, offsetof(T, name), \
+    {#name, NOH_KIND_OF_(NOH_AT_(T, name.items)[0]), NOH_SHAPE_LIST, offsetof(T, name), \
      sizeof(type), 0, NULL, NULL},
 #define NOH_DESC_4(T, shape, a, b, c) NOH_DESC_4_##shape(T, a, b, c)
 #define NOH_DESC_4_array(T, type, name, n) \
-    {#name, NOH_KIND_OF(NOH_AT_(T, name)[0]), NOH_SHAPE_ARRAY, offsetof(T, name), sizeof(type), n, \
+    {#name, NOH_KIND_OF_(NOH_AT_(T, name)[0]), NOH_SHAPE_ARRAY, offsetof(T, name), sizeof(type), n, \
      NULL, NULL},
 #define NOH_DESC_4_list(T, kind, type, name) \
     {#name, NOH_KIND_STRUCT, NOH_SHAPE_LIST, offsetof(T, name), sizeof(type), 0, \
@@ -346,13 +346,13 @@ NOH_API bool noh_type_equal(const noh_type *a, const noh_type *b);
 #define NOH_NEED_(T, x) NOH_PP_APPLY(NOH_PP_CAT(NOH_NEED_, NOH_PP_COUNT x), T, NOH_PP_UNWRAP x)
 #define NOH_NEED_OF_(kind) \
     ((kind) >= NOH_KIND_BOX ? 3 : (kind) >= NOH_KIND_TEXT ? 1 : 0)
-#define NOH_NEED_2(T, type, name) | NOH_NEED_OF_(NOH_KIND_OF(NOH_AT_(T, name)))
+#define NOH_NEED_2(T, type, name) | NOH_NEED_OF_(NOH_KIND_OF_(NOH_AT_(T, name)))
 #define NOH_NEED_3(T, shape, type, name) NOH_NEED_3_##shape(T, type, name)
 #define NOH_NEED_3_enum(T, type, name)
 #define NOH_NEED_3_struct(T, type, name) | (int)noh_needs_##type
-#define NOH_NEED_3_list(T, type, name) | 1 | NOH_NEED_OF_(NOH_KIND_OF(NOH_AT_(T, name.items)[0]))
+#define NOH_NEED_3_list(T, type, name) | 1 | NOH_NEED_OF_(NOH_KIND_OF_(NOH_AT_(T, name.items)[0]))
 #define NOH_NEED_4(T, shape, a, b, c) NOH_NEED_4_##shape(T, a, b, c)
-#define NOH_NEED_4_array(T, type, name, n) | NOH_NEED_OF_(NOH_KIND_OF(NOH_AT_(T, name)[0]))
+#define NOH_NEED_4_array(T, type, name, n) | NOH_NEED_OF_(NOH_KIND_OF_(NOH_AT_(T, name)[0]))
 #define NOH_NEED_4_list(T, kind, type, name) | 1 | (int)noh_needs_##type
 #define NOH_NEED_5(T, shape, kind, type, name, n) | (int)noh_needs_##type
 

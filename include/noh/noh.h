@@ -237,7 +237,9 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
 #define NOH_ENTRY_STOP(S, name) {NOH_HOOK_STOP, NULL, noh_on_##S##_noh_hook_##name},
 #define NOH_ENTRY_FAILURE(S, name) {NOH_HOOK_FAILURE, NULL, noh_on_##S##_noh_hook_##name},
 
-/* The list of behaviors a program defines; NOH_BEHAVIOR fills it before main. */
+/* The list of behaviors a program defines; NOH_BEHAVIOR fills it before main, and empties it after.
+ * By hand: `definition` and what it points to stay where they are until noh_undefine, which does not
+ * touch living actors; of two with one name the later is found. Any thread, one at a time. */
 typedef struct noh_definition {
     const noh_behavior *behavior;
     struct noh_definition *next;
@@ -260,7 +262,8 @@ typedef struct noh_spawn_options {
 /* Spawns an actor; its ref, or NOH_NO_REF on an error (noh_spawn_with tells which).
  *     noh_ref a = noh_spawn(self, calculator);
  *     noh_ref b = noh_spawn(self, counter, .from = 10);       start arguments
- * The ref is usable at once. The start hook runs later, in the actor. With self. */
+ * The ref is usable at once. The start hook runs later, in the actor. noh_spawn_value: arguments of
+ * the behavior's start type, or NULL: all zero. With self. */
 #define noh_spawn(self, ...) NOH_PP_CAT(noh_spawn_, NOH_PP_MANY(__VA_ARGS__))(self, __VA_ARGS__)
 #define noh_spawn_1(self, S) noh_spawn_value(self, &noh_behavior_##S, &(noh_start_of_##S){0})
 #define noh_spawn_N(self, S, ...) \
@@ -429,6 +432,7 @@ NOH_API noh_err noh_promise_take(noh_self *self, noh_promise *ret_promise);
     noh_promise_keep_value(self, promise, NOH_TYPE_OF_FIRST_(__VA_ARGS__), NOH_VALUE(__VA_ARGS__))
 NOH_API noh_err noh_promise_keep_value(noh_self *self, noh_promise promise, const noh_type *type,
                                        const void *answer);
+/* Answers with an error, as noh_reply_error does. Errors: those of noh_reply_error. With self. */
 NOH_API noh_err noh_promise_fail(noh_self *self, noh_promise promise, noh_err code,
                                  const char *text);
 
@@ -467,12 +471,12 @@ typedef struct noh_timer {
 #define noh_every(self, period_ns, to, ...) \
     NOH_PP_CAT(noh_every_, NOH_PP_MANY2(__VA_ARGS__))(self, period_ns, to, __VA_ARGS__)
 #define noh_every_2(self, period_ns, to, T, ret_timer) \
-    noh_timer_start(self, period_ns, noh_period(period_ns), to, NOH_TYPE(T), &(T){0}, ret_timer)
+    noh_timer_start(self, period_ns, noh_period_(period_ns), to, NOH_TYPE(T), &(T){0}, ret_timer)
 #define noh_every_N(self, period_ns, to, T, ret_timer, ...) \
-    noh_timer_start(self, period_ns, noh_period(period_ns), to, NOH_TYPE(T), &(T){__VA_ARGS__}, \
+    noh_timer_start(self, period_ns, noh_period_(period_ns), to, NOH_TYPE(T), &(T){__VA_ARGS__}, \
                     ret_timer)
 /* A period of 0 is refused, like a negative one. */
-static inline int64_t noh_period(int64_t period_ns)
+static inline int64_t noh_period_(int64_t period_ns)
 {
     return period_ns > 0 ? period_ns : -1;
 }
