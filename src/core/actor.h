@@ -124,8 +124,8 @@ NOHI_INLINE uint32_t nohi_actor_bound(nohi_actor *a)
     return load_relaxed(&a->mailbox_max) & ~NOHI_EXACT; /* constant for a generation */
 }
 
-/* The owner's queue. Notices take no room in it. */
-NOHI_INLINE void nohi_actor_append(nohi_actor *a, nohi_message *message)
+/* The owner's queue. Notices take no room in it: they are not `counted`. */
+NOHI_INLINE void nohi_actor_append_as(nohi_actor *a, nohi_message *message, bool counted)
 {
     message->letter.next = NULL;
     if (a->head == NULL) {
@@ -134,7 +134,12 @@ NOHI_INLINE void nohi_actor_append(nohi_actor *a, nohi_message *message)
         a->tail->next = &message->letter;
     }
     a->tail = &message->letter;
-    bump_by(&a->len, nohi_message_is_counted(message));
+    bump_by(&a->len, counted);
+}
+
+NOHI_INLINE void nohi_actor_append(nohi_actor *a, nohi_message *message)
+{
+    nohi_actor_append_as(a, message, nohi_message_is_counted(message));
 }
 
 NOHI_INLINE nohi_message *nohi_actor_pop(nohi_actor *a)

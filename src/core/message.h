@@ -161,6 +161,15 @@ NOHI_INLINE void nohi_message_free(nohi_pool_cache *pool, nohi_message *message)
     }
     nohi_message_free_block(pool, message);
 }
+/* The same for what is told most, with less to look at. */
+NOHI_INLINE void nohi_message_free_told(nohi_pool_cache *pool, nohi_message *message)
+{
+    if (NOHI_LIKELY(message->size_class == 0 && message->owns == 0)) {
+        nohi_pool_give(pool, message, 0);
+    } else {
+        nohi_message_free(pool, message);
+    }
+}
 /* Undoes nohi_message_new: boxes stay with the caller. */
 void nohi_message_unmake(nohi_pool_cache *pool, nohi_message *message);
 

@@ -47,7 +47,7 @@ NOHI_INLINE void call(nohi_worker *w, nohi_actor *a, noh_handler_fn fn, void *st
     }
     if (NOHI_LIKELY(told && self->message != NULL)) {
         bump(&w->counts.handled);
-        nohi_message_free(&w->pool, message);
+        nohi_message_free_told(&w->pool, message);
     } else {
         close_message(w, self->message);
     }
@@ -91,9 +91,7 @@ NOHI_INLINE void handle_letters(nohi_worker *w, nohi_actor *a)
         } else {
             handle_notice(w, a, message);
         }
-        if (NOHI_UNLIKELY(w->chain_to != NULL)) {
-            nohi_send_flush(w); /* SND-2 */
-        }
+        nohi_send_flush(w); /* SND-2 */
         /* A worker that asks for work must not wait for a whole batch of heavy letters. */
         if (NOHI_UNLIKELY(a->flags & (NOHI_EXITING | NOHI_ENDED)) ||
             NOHI_UNLIKELY(load_relaxed(&w->balance.attention) != 0)) { /* re-checked by give */

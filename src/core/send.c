@@ -36,7 +36,8 @@ static NOHI_COLD noh_err refused(noh_self *self, noh_ref to, const noh_type *typ
  * does anything, and calls nothing. */
 noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const void *message)
 {
-    if (NOHI_UNLIKELY(self == NULL || type == NULL || message == NULL)) {
+    if (NOHI_UNLIKELY(self == NULL) || NOHI_UNLIKELY(type == NULL) ||
+        NOHI_UNLIKELY(message == NULL)) {
         return NOH_E_INVAL;
     }
     nohi_worker *w = self->worker;
@@ -57,7 +58,7 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     m->from = self->ref;
     m->generation = generation;
     bump(&w->counts.sent);
-    nohi_actor_append(a, m);
+    nohi_actor_append_as(a, m, true);
     nohi_worker_queue_at(w, a, index);
     return NOH_OK;
 }
@@ -210,7 +211,7 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
     return NOH_OK;
 }
 
-void nohi_send_flush(nohi_worker *w)
+void nohi_send_push_chain(nohi_worker *w)
 {
     nohi_actor *a;
     /* Again, when a push met a slot of the depot: what is buried there may be answered. */

@@ -12,7 +12,15 @@ noh_err nohi_send(nohi_worker *w, noh_ref to, nohi_message *message, bool force)
 /* Counts it as sent and sends it; on an error it becomes a dead letter. Takes it over. */
 noh_err nohi_send_or_bury(nohi_worker *w, noh_ref to, nohi_message *message, bool force);
 
-/* Pushes the letters held back for one actor elsewhere. */
-void nohi_send_flush(nohi_worker *w);
+/* There are some. For the inline function below. */
+void nohi_send_push_chain(nohi_worker *w);
+
+/* Pushes the letters held back for one actor elsewhere, if any. */
+NOHI_INLINE void nohi_send_flush(nohi_worker *w)
+{
+    if (NOHI_UNLIKELY(w->chain_to != NULL)) {
+        nohi_send_push_chain(w);
+    }
+}
 
 #endif
