@@ -75,38 +75,38 @@ NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, void *state, nohi_messag
 /* All that waits, or a batch of it (RCV-1), unless the actor ends. */
 NOHI_INLINE void handle_letters(nohi_worker *w, nohi_actor *a)
 {
-    uint32_t generation = nohi_gate_generation(&a->gate);
-    void *state = nohi_actor_state(a);
     const nohi_letter *last = a->tail;
+    uint32_t left = NOHI_BATCH;
     bool more = a->head != NULL;
-    for (uint32_t left = NOHI_BATCH; more; left--) {
+    while (more) {
         nohi_message *message = nohi_actor_pop(a);
-        more = left > 1 && &message->letter != last;
+        more = &message->letter != last;
+        uint32_t generation = nohi_gate_generation(&a->gate);
         if (NOHI_UNLIKELY(message->generation != generation)) {
             nohi_receive_late(w, a, message); /* RCV-3 */
         } else if (NOHI_UNLIKELY(nohi_gate_stop_kind(&a->gate, generation) >= NOH_STOP_NOW)) {
             obey_stop(w, a, message);
         } else if (NOHI_LIKELY(message->kind <= NOHI_REQUEST)) {
-            deliver(w, a, state, message);
+            deliver(w, a, nohi_actor_state(a), message);
         } else {
             handle_notice(w, a, message);
         }
         nohi_send_flush(w); /* SND-2 */
-        /* A worker that asks for work must not wait for a whole batch of heavy letters. */
-        if (NOHI_UNLIKELY(a->flags & (NOHI_EXITING | NOHI_ENDED)) ||
-            NOHI_UNLIKELY(load_relaxed(&w->balance.attention) != 0)) { /* re-checked by give */
-            break;
+        if (NOHI_UNLIKELY(a->flags & (NOHI_EXITING | NOHI_ENDED))) {
+            more = false;
+            if (a->flags & NOHI_EXITING) {
+                nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
+            }
         }
-    }
-    if (NOHI_UNLIKELY(a->flags & NOHI_EXITING)) {
-        nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
+        /* A worker that asks for work must not wait for a whole batch of heavy letters. */
+        more = more && --left > 0 && load_relaxed(&w->balance.attention) == 0; /* see give */
     }
 }
 
 /* What becomes of the actor after its turn. */
 NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
-    if (NOHI_LIKELY(!w->policy.sampling && a->flags == NOHI_QUEUED && a->behavior != NULL)) {
+    if (NOHI_LIKELY(!w->policy.sampling && a->flags == NOHI_QUEUED)) { /* so it has not ended */
         a->flags = 0;
         if (a->head != NULL) {
             nohi_worker_queue_at(w, a, index);
@@ -132,10 +132,11 @@ NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
         w->self.in_handler = true;
         handle_letters(w, a);
         w->self.in_handler = false;
+        end_turn(w, a, index);
     } else {
         nohi_receive_bury(w, a);
+        leave_turn(w, a);
     }
-    end_turn(w, a, index);
 }
 
 void nohi_receive_turns(nohi_worker *w, uint32_t turns)
