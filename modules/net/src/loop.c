@@ -52,7 +52,6 @@ struct noh_loop {
     noh_self *self;
     noh_source *sources;
     uint64_t timer_at_ms; /* when `timer` fires; UINT64_MAX: it does not */
-    bool has_signals;
     bool in_run;
     bool stopped;
 };
@@ -68,6 +67,7 @@ static void on_prepare(uv_prepare_t *handle);
 static void on_idle(uv_idle_t *handle);
 static void on_timer(uv_timer_t *handle);
 static void on_signal(uv_signal_t *handle, int number);
+static void stop_signals(noh_loop *loop);
 static void on_poll(uv_poll_t *handle, int status, int events);
 static void on_source_closed(uv_handle_t *handle);
 static void close_handle(uv_handle_t *handle, void *arg);
@@ -191,14 +191,8 @@ noh_err noh_loop_stop_on_signals(noh_loop *loop)
         return NOH_E_INVAL;
     }
     for (int i = 0; i < SIGNALS; i++) {
-        if (!loop->has_signals && uv_signal_init(&loop->uv, &loop->signals[i]) != 0) {
-            return NOH_E_OS;
-        }
-        loop->signals[i].data = loop;
-    }
-    loop->has_signals = true;
-    for (int i = 0; i < SIGNALS; i++) {
         if (uv_signal_start(&loop->signals[i], on_signal, numbers[i]) != 0) {
+            stop_signals(loop);
             return NOH_E_OS;
         }
     }
@@ -257,6 +251,12 @@ static noh_err open_handles(noh_loop *loop)
     if (uv_async_init(&loop->uv, &loop->wake, on_wake) != 0 ||
         uv_async_init(&loop->uv, &loop->stop, on_stop) != 0) {
         return NOH_E_OS;
+    }
+    for (int i = 0; i < SIGNALS; i++) {
+        if (uv_signal_init(&loop->uv, &loop->signals[i]) != 0) {
+            return NOH_E_OS;
+        }
+        loop->signals[i].data = loop;
     }
     uv_prepare_init(&loop->uv, &loop->prepare);
     uv_idle_init(&loop->uv, &loop->idle);
@@ -329,10 +329,15 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     (void)number;
     noh_loop *loop = handle->data;
+    stop_signals(loop);
+    on_stop(&loop->stop);
+}
+
+static void stop_signals(noh_loop *loop)
+{
     for (int i = 0; i < SIGNALS; i++) {
         uv_signal_stop(&loop->signals[i]);
     }
-    on_stop(&loop->stop);
 }
 
 static void on_poll(uv_poll_t *handle, int status, int events)

@@ -189,21 +189,34 @@ static void any_thread_stops_it_before_or_after_it_runs(void)
     end(system);
 }
 
+static void both_signals_have_their_default_action(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    for (int i = 0; i < 2; i++) {
+        struct sigaction action;
+        sigaction(signals[i], NULL, &action);
+        CHECK(action.sa_handler == SIG_DFL);
+    }
+}
+
+/* Also where they were ignored before, as in what a shell script starts in the background. */
 static void signals_end_the_run_and_then_kill_again(void)
 {
     static const int signals[] = {SIGINT, SIGTERM};
     for (int i = 0; i < 2; i++) {
         noh_system *system = begin();
+        signal(signals[i], SIG_IGN);
+        CHECK_OK(noh_loop_stop_on_signals(here.loop));
         CHECK_OK(noh_loop_stop_on_signals(here.loop));
         kill(getpid(), signals[i]);
         CHECK_OK(noh_loop_run(here.loop));
-        struct sigaction action;
-        sigaction(signals[i], NULL, &action);
-        CHECK(action.sa_handler == SIG_DFL);
+        both_signals_have_their_default_action();
         CHECK_OK(noh_loop_stop_on_signals(here.loop)); /* and again */
         kill(getpid(), signals[i]);
         CHECK_OK(noh_loop_run(here.loop));
+        CHECK_OK(noh_loop_stop_on_signals(here.loop));
         end(system);
+        both_signals_have_their_default_action();
     }
 }
 

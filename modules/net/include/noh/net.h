@@ -52,8 +52,9 @@ NOH_API noh_err noh_loop_turn(noh_loop *loop, int64_t timeout_ns);
 /* Ends noh_loop_run soon; the next one, when none runs. NULL is allowed. Any thread. */
 NOH_API void noh_loop_stop(noh_loop *loop);
 
-/* The first SIGINT or SIGTERM ends noh_loop_run. From then on both do what they did before, so that
- * a second Ctrl-C ends a program whose end takes too long. Errors: INVAL, OS. The loop's thread. */
+/* The first SIGINT or SIGTERM ends noh_loop_run. From then on, and when the loop is freed, both have
+ * their default action, whatever they did before: a second Ctrl-C ends a program whose end takes too
+ * long. May be called again. Errors: INVAL, OS. The loop's thread. */
 NOH_API noh_err noh_loop_stop_on_signals(noh_loop *loop);
 
 /* Another library's event queue, served on the loop. */
