@@ -36,7 +36,7 @@ noh_err nohi_answer_make(const noh_http_response *message, bool must_close, nohi
         MHD_destroy_response(response);
         return err;
     }
-    *ret_answer = (nohi_answer){response, status};
+    *ret_answer = (nohi_answer){response, status, message->body.size};
     return NOH_OK;
 }
 

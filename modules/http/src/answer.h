@@ -11,6 +11,7 @@
 typedef struct nohi_answer {
     struct MHD_Response *response;
     unsigned status;
+    size_t body_size;
 } nohi_answer;
 
 /* Copies `message`. `must_close`: the connection ends after it.

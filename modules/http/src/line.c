@@ -106,6 +106,7 @@ void nohi_line_clear(nohi_line *line)
     line->target = NULL;
     line->suspended = false;
     line->retried = false;
+    line->is_chunked = false;
     line->thrown = 0;
     room_clear(&line->query);
     room_clear(&line->body);

@@ -36,6 +36,7 @@ typedef struct nohi_line {
     int fd;
     bool suspended;     /* libmicrohttpd looks away until it is resumed */
     bool retried;       /* asked again, of a new handler */
+    bool is_chunked;    /* its body is, so this request is the connection's last */
     size_t thrown;      /* bytes of a body beyond the limit, read and thrown away */
     noh_future ask;     /* bits 0: none open */
     nohi_answer answer; /* response NULL: none yet, or handed over */

@@ -10,6 +10,10 @@
  *             REQ-2  an answer is queued in the access handler only, the one place where the
  *                    library allows it for a connection that is not suspended.
  *             REQ-3  a request that ends early gives up its ask: a late answer finds no line.
+ *             REQ-4  a chunked request is the last one of its connection: the library is lenient
+ *                    about chunks (bare LF, whatever an extension or a trailer holds), so a proxy
+ *                    may see its end elsewhere, and what follows would be a request that the proxy
+ *                    never saw.
  * Why not     suspending each connection when its request is asked: that is two system calls for
  *             the descriptor and two for the library's wake-up, for each request, while an actor of
  *             the same loop answers before the library looks again. The access handler returns
@@ -27,6 +31,10 @@ enum { RESPONSE_HEAD_ROOM = 2 * 1024 };
 /* A request that waits this long for its answer is suspended, so that the library does not come by
  * at all those who wait whenever it serves another one. */
 #define PATIENCE_NS NOH_MS
+/* A body up to this size goes to the system in one piece, whether or not the client reads, so that
+ * it is not worth a system call to know where it begins. If it does not, the client is given the
+ * time limit twice. */
+enum { SENT_AT_ONCE = 16 * 1024 };
 
 static void *on_target(void *cls, const char *target, struct MHD_Connection *connection);
 static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url,
@@ -152,6 +160,7 @@ static unsigned read_head(noh_http_server *server, nohi_line *line)
     size_t room = server->limits.headers;
     server->header_count = r.head.count < room ? r.head.count : room;
     server->headers_of = line;
+    line->is_chunked = r.head.encodings > 0;
     return nohi_head_verdict(&r.head, &server->limits, size);
 }
 
@@ -251,6 +260,9 @@ static enum MHD_Result queue(noh_http_server *server, nohi_line *line, nohi_answ
 {
     line->answer.response = NULL;
     nohi_line_enter(&server->lines, line, NOHI_SENDING, server->now_ns);
+    if (answer.body_size > SENT_AT_ONCE) {
+        line->looked_size = nohi_serve_bytes_taken(line);
+    }
     server->progress = true;
     enum MHD_Result result = MHD_queue_response(line->connection, answer.status, answer.response);
     MHD_destroy_response(answer.response);
@@ -326,6 +338,12 @@ void nohi_request_ask(noh_http_server *server, nohi_line *line)
     }
 }
 
+/* [REQ-4] */
+bool nohi_request_is_last(const noh_http_server *server, const nohi_line *line)
+{
+    return server->stopping || line->is_chunked;
+}
+
 void nohi_request_answer(noh_http_server *server, nohi_line *line, nohi_answer answer)
 {
     give_up_ask(server, line); /* when it comes from the server itself */
@@ -342,7 +360,7 @@ void nohi_request_answer_status(noh_http_server *server, nohi_line *line, unsign
                                 bool retry_after)
 {
     nohi_answer answer;
-    bool must_close = server->stopping || line->thrown > 0;
+    bool must_close = nohi_request_is_last(server, line);
     if (nohi_answer_make_status(status, must_close, retry_after, &answer) == NOH_OK) {
         nohi_request_answer(server, line, answer);
         return;

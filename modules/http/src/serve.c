@@ -53,8 +53,8 @@ static void pass(noh_http_server *server);
 static bool run_library(noh_http_server *server);
 static void keep_limits(noh_http_server *server);
 static void look_at(noh_http_server *server, nohi_line *line);
+static void cut_slow(noh_http_server *server, nohi_line *line, size_t moved);
 static size_t bytes_in(int64_t ns);
-static size_t bytes_taken(int fd);
 static void cut(noh_http_server *server, nohi_line *line);
 static void cut_idle(noh_http_server *server);
 static void set_alarm(noh_http_server *server);
@@ -97,7 +97,7 @@ static noh_err on_response(noh_self *self, nohi_http_serving *me, const noh_http
     }
     line->ask.bits = 0;
     nohi_answer answer;
-    if (nohi_answer_make(response, server->stopping, &answer) == NOH_OK) {
+    if (nohi_answer_make(response, nohi_request_is_last(server, line), &answer) == NOH_OK) {
         nohi_request_answer(server, line, answer);
     } else {
         noh_log(self, NOH_LOG_ERROR, "http: the answer to %s %s is no HTTP", line->method,
@@ -244,15 +244,11 @@ static void look_at(noh_http_server *server, nohi_line *line)
     switch (line->phase) {
     case NOHI_BODY:
         moved = line->body.size + line->thrown;
-        if (moved - line->looked_size < bytes_in(period_of(server, line->phase))) {
-            cut(server, line);
-        }
+        cut_slow(server, line, moved);
         break;
     case NOHI_SENDING:
-        moved = bytes_taken(line->fd);
-        if (moved - line->looked_size < bytes_in(period_of(server, line->phase))) {
-            cut(server, line);
-        }
+        moved = nohi_serve_bytes_taken(line);
+        cut_slow(server, line, moved);
         break;
     case NOHI_ASKED:
         if (line->answer.response == NULL) {
@@ -265,20 +261,28 @@ static void look_at(noh_http_server *server, nohi_line *line)
     nohi_line_looked(&server->lines, line, moved, server->now_ns);
 }
 
+static void cut_slow(noh_http_server *server, nohi_line *line, size_t moved)
+{
+    size_t grown = moved > line->looked_size ? moved - line->looked_size : 0;
+    if (grown < bytes_in(period_of(server, line->phase))) {
+        cut(server, line);
+    }
+}
+
 /* What must have moved in this time. */
 static size_t bytes_in(int64_t ns)
 {
     return (size_t)(ns / NOH_MS) * BYTES_PER_SECOND / 1000;
 }
 
-/* How much the other side has acknowledged since it connected; the library does not tell how much
- * of an answer it wrote, and what it wrote may lie in a buffer of the system. */
-static size_t bytes_taken(int fd)
+/* The library does not tell how much of an answer it wrote, and what it wrote may lie in a buffer of
+ * the system. */
+size_t nohi_serve_bytes_taken(const nohi_line *line)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
     memset(&info, 0, sizeof info);
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+    if (getsockopt(line->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
         return 0;
     }
     return (size_t)info.tcpi_bytes_acked;

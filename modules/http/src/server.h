@@ -57,6 +57,8 @@ struct noh_http_server {
 noh_err nohi_request_start(noh_http_server *server, int listener);
 /* Asks the handler again. The line is in phase ASKED. */
 void nohi_request_ask(noh_http_server *server, nohi_line *line);
+/* Must the connection end with the answer? */
+bool nohi_request_is_last(const noh_http_server *server, const nohi_line *line);
 /* Gives the line its answer; the next pass sends it. */
 void nohi_request_answer(noh_http_server *server, nohi_line *line, nohi_answer answer);
 void nohi_request_answer_status(noh_http_server *server, nohi_line *line, unsigned status,
@@ -70,6 +72,8 @@ noh_err nohi_serve_start(noh_http_server *server);
 void nohi_serve_close(noh_http_server *server);
 /* Spawns the handler that the server owns. With `self`. Errors: those of noh_spawn_with. */
 noh_err nohi_serve_spawn_handler(noh_http_server *server, noh_self *self);
+/* How many bytes the client has acknowledged since it connected; 0 when the system does not say. */
+size_t nohi_serve_bytes_taken(const nohi_line *line);
 /* Spawns it anew if it has ended and may be. In the actor. */
 bool nohi_serve_revive_handler(noh_http_server *server);
 

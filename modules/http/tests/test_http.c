@@ -352,11 +352,59 @@ static void chunked_bodies_are_put_together(void)
     begin(&s, &noh_behavior_echo);
     client c = client_open(s.port);
     client_send(&c, "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
-                    "5\r\nHello\r\n1;name=value\r\n \r\n6\r\nworld!\r\n0\r\nX-Trailer: t\r\n\r\n"
-                    "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+                    "5\r\nHello\r\n1;name=value\r\n \r\n6\r\nworld!\r\n0\r\nX-Trailer: t\r\n\r\n");
     client_expect(&c, 200, "Hello world!");
+    client_close(&c);
+    c = client_open(s.port);
+    client_send(&c, "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
     client_expect(&c, 200, "");
     client_close(&c);
+    site_end(&s);
+}
+
+/* REQ-4: where one reader sees the end, another may not; then `second` is part of the first. */
+static void nothing_is_read_behind_a_chunked_request(void)
+{
+    static const char second[] = "GET /second HTTP/1.1\r\nHost: test\r\n\r\n";
+    static const char *const bodies[] = {
+        "5\r\nhello\r\n0\r\n\r\n",
+        "0\r\n\r\n",
+        "5;a=\"b\"\r\nhello\r\n0\r\nX: y\r\n\r\n",
+        "5\nhello\n0\n\n",
+        "5;\n\rhello\r\n0\r\n\r\n",
+        "5\r\nhello\r\n0\r\nX: y\n\n",
+        "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n",
+    };
+    static const struct {
+        const char *path;
+        int status;
+    } kinds[] = {{"/nowhere", 404}, {"/fail", 500}, {"/split", 500}, {"/later", 200}};
+    enum { BODIES = sizeof bodies / sizeof *bodies, KINDS = sizeof kinds / sizeof *kinds };
+    site s;
+    begin(&s, &noh_behavior_moody);
+    for (size_t i = 0; i < BODIES * KINDS; i++) {
+        client c = client_open(s.port);
+        char bytes[512];
+        snprintf(bytes, sizeof bytes,
+                 "POST %s HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n%s%s",
+                 kinds[i % KINDS].path, bodies[i / KINDS], second);
+        client_send(&c, bytes);
+        if (kinds[i % KINDS].status == 200) {
+            client other = client_open(s.port); /* the first one is there when this is answered */
+            client_get(&other, "/gone");
+            client_expect(&other, 204, NULL);
+            client_close(&other);
+            keep(&s);
+        }
+        response r;
+        char value[256];
+        CHECK(client_read(&c, true, &r));
+        CHECK(r.status == kinds[i % KINDS].status || r.status == 400);
+        CHECK_TEXT(response_header(&r, "Connection", value), "close");
+        free(r.body);
+        CHECK(client_ends(&c, CLIENT_PATIENCE_MS));
+        client_close(&c);
+    }
     site_end(&s);
 }
 
@@ -620,7 +668,7 @@ static void bodies_beyond_the_limit_are_413(void)
     client_send(&c, "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
                     "3e8\r\n");
     client_send_bytes(&c, big, 1000);
-    client_send(&c, "\r\n1\r\na\r\n0\r\n\r\n");
+    client_send(&c, "\r\n1\r\na\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: test\r\n\r\n");
     client_expect(&c, 413, NULL);
     CHECK(client_ends(&c, CLIENT_PATIENCE_MS));
     client_close(&c);
@@ -966,11 +1014,11 @@ NOH_NO_STATE(giant);
 
 static noh_err answer_much(noh_self *self, giant *me, const noh_http_request *request)
 {
-    enum { SIZE = 16 * 1024 * 1024 };
-    char *bytes = malloc(SIZE);
+    size_t size = strcmp(request->path, "/small") == 0 ? 100 * 1024 : 16 * 1024 * 1024;
+    char *bytes = malloc(size);
     CHECK(bytes != NULL);
-    memset(bytes, 'g', SIZE);
-    noh_err err = noh_reply(self, noh_http_response, .body = {bytes, SIZE});
+    memset(bytes, 'g', size);
+    noh_err err = noh_reply(self, noh_http_response, .body = {bytes, size});
     free(bytes);
     return err;
 }
@@ -997,6 +1045,28 @@ static void clients_that_do_not_read_are_cut(void)
     while (client_more(&c, CLIENT_PATIENCE_MS) > 0) {
     }
     CHECK(c.size > 0 && c.size < 16 * 1024 * 1024);
+    client_close(&c);
+    site_end(&s);
+}
+
+/* The buffers are full when the answer begins that does not fit: what was taken before it does not
+ * count. Requests that nobody has read make the end a reset, which can be seen without reading. */
+static void a_client_that_stopped_reading_is_cut_after_one_period(void)
+{
+    noh_http_options options = {.behavior = &noh_behavior_giant, .keep_alive_ns = 600 * NOH_MS};
+    site s;
+    site_begin(&s, NULL, &options);
+    client c = client_open(s.port);
+    int room = 16 * 1024; /* the system would take all answers */
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    int64_t began = client_now_ms();
+    for (int i = 0; i < 2000; i++) {
+        client_get(&c, "/small");
+    }
+    struct pollfd p = {.fd = c.fd};
+    CHECK_EQ(poll(&p, 1, CLIENT_PATIENCE_MS), 1);
+    int64_t took = client_now_ms() - began;
+    CHECK(took >= 590 && took < 1150);
     client_close(&c);
     site_end(&s);
 }
@@ -1254,6 +1324,7 @@ static void many_clients_at_once_get_their_own_answers(void)
     site s;
     begin(&s, &noh_behavior_echo);
     client clients[CLIENTS];
+    bool chunked[CLIENTS];
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = client_open(s.port);
     }
@@ -1262,11 +1333,11 @@ static void many_clients_at_once_get_their_own_answers(void)
         for (int i = 0; i < CLIENTS; i++) {
             char request[256], body[64];
             int size = snprintf(body, sizeof body, "%d/%d", i, round);
-            bool chunked = test_below(&random, 2) == 0;
+            chunked[i] = test_below(&random, 4) == 0;
             snprintf(request, sizeof request,
-                     chunked ? "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: "
-                               "chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
-                             : "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n%s",
+                     chunked[i] ? "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: "
+                                  "chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+                                : "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n%s",
                      (unsigned)size, body);
             client_send(&clients[i], request);
         }
@@ -1274,6 +1345,11 @@ static void many_clients_at_once_get_their_own_answers(void)
             char body[64];
             snprintf(body, sizeof body, "%d/%d", i, round);
             client_expect(&clients[i], 200, body);
+            if (chunked[i]) {
+                CHECK(client_ends(&clients[i], CLIENT_PATIENCE_MS));
+                client_close(&clients[i]);
+                clients[i] = client_open(s.port);
+            }
         }
     }
     for (int i = 0; i < CLIENTS; i++) {
@@ -1292,6 +1368,7 @@ static const test_case cases[] = {
     TEST(a_client_that_closed_its_side_gets_its_answer),
     TEST(bodies_come_and_go_whole),
     TEST(chunked_bodies_are_put_together),
+    TEST(nothing_is_read_behind_a_chunked_request),
     TEST(servers_of_one_loop_have_their_own_behaviors),
     TEST(answers_may_be_redirections_and_have_headers),
     TEST(errors_of_the_handler_are_500),
@@ -1310,6 +1387,7 @@ static const test_case cases[] = {
     TEST(clients_that_drip_are_cut),
     TEST(a_client_that_gets_the_library_stuck_does_not_keep_the_loop_busy),
     TEST(clients_that_do_not_read_are_cut),
+    TEST(a_client_that_stopped_reading_is_cut_after_one_period),
     TEST(clients_that_vanish_leave_nothing_behind),
     TEST(clients_may_vanish_in_any_phase),
     TEST(the_end_finds_clients_in_every_phase),
