@@ -17,7 +17,7 @@
 /* The same for heads. */
 #define HEAD_BYTES ((size_t)1 << 30)
 
-static noh_err check(noh_loop *loop, const noh_http_options *options);
+static noh_err check(noh_self *self, const noh_http_options *o);
 static void fill_in(noh_http_options *options, const noh_http_options *given);
 static noh_err start(noh_http_server *server);
 static void done(noh_http_server *server);
@@ -35,7 +35,7 @@ noh_err noh_http_start(noh_loop *loop, const noh_http_options *options,
     server->loop = loop;
     server->system = noh_self_system(noh_loop_self(loop));
     fill_in(&server->options, options);
-    noh_err err = check(loop, &server->options);
+    noh_err err = check(noh_loop_self(loop), &server->options);
     if (err == NOH_OK) {
         err = start(server);
     }
@@ -96,8 +96,10 @@ static void done(noh_http_server *server)
     noh_self *self = noh_loop_self(server->loop);
     nohi_serve_close(server);
     if (!noh_ref_is_none(server->actor)) {
-        noh_stop(self, server->actor, NOH_STOP_NOW);
         while (!server->ended && noh_is_alive(server->system, server->actor)) {
+            /* A drain: a pass that it was told before the service ended is no dead letter. Again
+             * when there was no memory for it. */
+            noh_stop(self, server->actor, NOH_STOP_DRAIN);
             noh_loop_turn(server->loop, 0); /* it lives on this loop */
         }
     }
@@ -141,12 +143,20 @@ static noh_err start(noh_http_server *server)
     return err;
 }
 
-static noh_err check(noh_loop *loop, const noh_http_options *options)
+static noh_err check(noh_self *self, const noh_http_options *o)
 {
-    if (noh_ref_is_none(options->handler) == (options->behavior == NULL)) {
-        noh_log(noh_loop_self(loop), NOH_LOG_ERROR,
-                "http: a server needs a handler or a behavior, and not both");
+    if (noh_ref_is_none(o->handler) == (o->behavior == NULL)) {
+        noh_log(self, NOH_LOG_ERROR, "http: a server needs a handler or a behavior, and not both");
         return NOH_E_INVAL;
+    }
+    if (o->request_timeout_ns < 0 || o->header_timeout_ns < 0 || o->keep_alive_ns < 0 ||
+        o->stop_grace_ns < 0) {
+        noh_log(self, NOH_LOG_ERROR, "http: a time is negative");
+        return NOH_E_INVAL;
+    }
+    if (o->behavior == NULL && !noh_is_alive(noh_self_system(self), o->handler)) {
+        noh_log(self, NOH_LOG_ERROR, "http: the handler has ended");
+        return NOH_E_GONE;
     }
     return NOH_OK;
 }
@@ -167,7 +177,7 @@ static void default_count(unsigned *count, unsigned value)
 
 static void default_time(int64_t *time_ns, int64_t value_ns)
 {
-    if (*time_ns <= 0) {
+    if (*time_ns == 0) {
         *time_ns = value_ns;
     }
     if (*time_ns > LIMIT_NS) {

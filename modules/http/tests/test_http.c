@@ -1207,6 +1207,56 @@ static void open_requests_are_answered_before_the_end(void)
     client_close(&other);
 }
 
+/* Not even when requests come at the very end. */
+static void the_end_leaves_no_dead_letters(void)
+{
+    for (int round = 0; round < 50; round++) {
+        site s;
+        begin(&s, &noh_behavior_hello);
+        client clients[4];
+        for (int i = 0; i < 4; i++) {
+            clients[i] = client_open(s.port);
+            client_get(&clients[i], "/");
+        }
+        client_expect(&clients[0], 200, NULL);
+        client_get(&clients[0], "/");
+        site_stop(&s);
+        CHECK_OK(noh_system_stop(s.system, 5 * NOH_SECOND));
+        noh_ledger ledger;
+        CHECK_OK(noh_ledger_read(s.system, &ledger));
+        CHECK_EQ(noh_ledger_dead(&ledger), 0);
+        CHECK_OK(noh_system_free(s.system));
+        for (int i = 0; i < 4; i++) {
+            client_close(&clients[i]);
+        }
+    }
+}
+
+static void a_server_may_be_stopped_twice_and_another_takes_its_port(void)
+{
+    noh_system *system = site_system();
+    noh_loop *loop;
+    CHECK_OK(noh_loop_new(system, &loop));
+    noh_http_server *server;
+    noh_http_options options = {.behavior = &noh_behavior_hello};
+    CHECK_OK(noh_http_start(loop, &options, &server));
+    options.port = noh_http_port(server);
+    CHECK(options.port != 0);
+    client c = client_open(options.port);
+    CHECK_OK(noh_http_stop(server));
+    CHECK_OK(noh_http_stop(server));
+    CHECK(client_ends(&c, CLIENT_PATIENCE_MS));
+    CHECK_EQ(client_try_connect(options.port), -1);
+    CHECK_EQ(noh_http_port(server), options.port);
+    noh_http_server *next;
+    CHECK_OK(noh_http_start(loop, &options, &next));
+    CHECK_OK(noh_http_free(server));
+    CHECK_OK(noh_http_free(next));
+    client_close(&c);
+    CHECK_OK(noh_loop_free(loop));
+    CHECK_OK(noh_system_free(system));
+}
+
 /* In the wrong order, but a program may be ended from many places. */
 static void the_system_may_stop_first(void)
 {
@@ -1256,6 +1306,10 @@ static void wrong_options_are_refused(void)
         {.address = "", .behavior = &noh_behavior_hello},
         {.port = 0},
         {.behavior = &noh_behavior_hello, .handler = {1}},
+        {.behavior = &noh_behavior_hello, .request_timeout_ns = -1},
+        {.behavior = &noh_behavior_hello, .header_timeout_ns = -1},
+        {.behavior = &noh_behavior_hello, .keep_alive_ns = -NOH_SECOND},
+        {.behavior = &noh_behavior_hello, .stop_grace_ns = INT64_MIN},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         site s;
@@ -1267,6 +1321,21 @@ static void wrong_options_are_refused(void)
     CHECK_ERR(noh_http_stop(NULL), NOH_E_INVAL);
     CHECK_OK(noh_http_free(NULL));
     CHECK_EQ(noh_http_port(NULL), 0);
+}
+
+static void a_handler_that_has_ended_is_refused(void)
+{
+    noh_system *system = site_system();
+    noh_self *self = noh_system_self(system);
+    noh_ref actor = noh_spawn(self, hello);
+    CHECK_OK(noh_stop(self, actor, NOH_STOP_DRAIN));
+    CHECK_OK(noh_join(self, actor, 5 * NOH_SECOND, NULL));
+    noh_http_options options = {.handler = actor};
+    site s;
+    site_try(&s, system, &options, 1);
+    CHECK_ERR(s.err, NOH_E_GONE);
+    CHECK(strstr(site_log, "has ended") != NULL);
+    site_end(&s);
 }
 
 static void a_port_that_is_taken_is_an_error(void)
@@ -1392,9 +1461,12 @@ static const test_case cases[] = {
     TEST(clients_may_vanish_in_any_phase),
     TEST(the_end_finds_clients_in_every_phase),
     TEST(open_requests_are_answered_before_the_end),
+    TEST(the_end_leaves_no_dead_letters),
+    TEST(a_server_may_be_stopped_twice_and_another_takes_its_port),
     TEST(the_system_may_stop_first),
     TEST(only_loopback_is_served_unless_told),
     TEST(wrong_options_are_refused),
+    TEST(a_handler_that_has_ended_is_refused),
     TEST(a_port_that_is_taken_is_an_error),
     TEST(a_handler_cannot_stop_the_server),
     TEST(many_clients_at_once_get_their_own_answers),

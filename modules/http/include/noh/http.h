@@ -84,7 +84,8 @@ typedef struct noh_http_options {
     const noh_behavior *behavior;
     const void *arguments; /* of the behavior's start type; NULL: all zero */
 
-    /* Limits; 0 means the number in brackets. */
+    /* Limits; 0 means the number in brackets. Bodies may take connections_max x body_max bytes of
+     * memory at once, and again as messages: 1 GB and 1 GB with these numbers. */
     size_t body_max;            /* bytes of a body (1 MiB) */
     size_t header_max;          /* bytes of request line and headers together, and 64 for each
                                    header (16 KiB). More costs time: the library clears a
@@ -105,8 +106,8 @@ typedef struct noh_http_options {
 /* A server that listens when this returns; it is served whenever the loop runs.
  * The caller owns it: noh_http_free, before the loop is freed.
  * Errors: INVAL (also: both or neither of handler and behavior, an address that is no number or not
- * loopback), NOMEM, TAKEN (the port), OS, and those of noh_spawn_with. A log line says why. The
- * loop's thread, outside handlers. */
+ * loopback, a time < 0), GONE (the handler has ended), NOMEM, TAKEN (the port), OS, and those of
+ * noh_spawn_with. A log line says why. The loop's thread, outside handlers. */
 NOH_API noh_err noh_http_start(noh_loop *loop, const noh_http_options *options,
                                noh_http_server **ret_server);
 
