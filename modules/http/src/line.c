@@ -103,7 +103,6 @@ void nohi_line_clear(nohi_line *line)
         line->answer.response = NULL;
     }
     line->ask.bits = 0;
-    line->target = NULL;
     line->suspended = false;
     line->retried = false;
     line->is_chunked = false;

@@ -41,8 +41,7 @@ typedef struct nohi_line {
     noh_future ask;     /* bits 0: none open */
     nohi_answer answer; /* response NULL: none yet, or handed over */
     /* texts of the request, in the memory of the connection */
-    const char *target; /* as sent, until the library takes it apart */
-    nohi_target target_seen;
+    nohi_target target; /* its text as sent, until the library takes it apart */
     const char *method;
     const char *path;
     const char *version;

@@ -115,13 +115,12 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     if (line == NULL) {
         return NULL;
     }
-    line->target = target;
-    line->target_seen = nohi_head_read_target(target);
-    const char *query = target + line->target_seen.query_at;
+    line->target = nohi_head_read_target(target);
+    const char *query = target + line->target.query_at;
     if (*query == '?') {
-        if (line->target_seen.size <= server->limits.target &&
+        if (line->target.size <= server->limits.target &&
             !nohi_room_add(&line->query, query + 1, strlen(query))) {
-            line->target_seen.is_good = false;
+            line->target.is_good = false;
         }
         /* The library would now cut the query into arguments, each with a note of 64 bytes, and get
          * stuck when they do not fit. We have it; let it find none. */
@@ -148,9 +147,7 @@ static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char 
 static unsigned read_head(noh_http_server *server, nohi_line *line)
 {
     reading r = {.limits = &server->limits};
-    nohi_head_init(&r.head, line->method, line->target, line->target_seen.size, line->version,
-                   server->headers);
-    r.head.is_bad |= !line->target_seen.is_good;
+    nohi_head_init(&r.head, line->method, line->target, line->version, server->headers);
     MHD_get_connection_values_n(line->connection, MHD_HEADER_KIND, on_header, &r);
     size_t size = 0;
     if (server->knows_head_size) {
@@ -162,6 +159,13 @@ static unsigned read_head(noh_http_server *server, nohi_line *line)
     server->headers_of = line;
     line->is_chunked = r.head.encodings > 0;
     return nohi_head_verdict(&r.head, &server->limits, size);
+}
+
+/* `url` is the target without its query, decoded; its host has no escapes, so that the path still
+ * stands where it stood. */
+static const char *path_of(const nohi_target *target, const char *url)
+{
+    return url[target->path_at] == '\0' ? "/" : url + target->path_at;
 }
 
 static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url,
@@ -178,7 +182,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, c
     case NOHI_FRESH:
     case NOHI_KEPT:
         line->method = method;
-        line->path = url;
+        line->path = path_of(&line->target, url);
         line->version = version;
         return on_head(server, line);
     case NOHI_BODY:

@@ -211,6 +211,30 @@ static void handlers_see_the_whole_request(void)
     client_expect(&c, 200, "GET|/no|query?twice&|Host=test;|test||127.0.0.1:");
     client_get(&c, "/?");
     client_expect(&c, 200, "GET|/||Host=test;|test||127.0.0.1:");
+    client_send(&c, "OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n");
+    client_expect(&c, 200, "OPTIONS|*||Host=test;|test||127.0.0.1:");
+    client_close(&c);
+    site_end(&s);
+}
+
+/* As a proxy is asked. */
+static void the_host_of_a_target_is_taken_off(void)
+{
+    static const char *const targets[][2] = {
+        {"http://test/a%2fb?c", "/a/b|c"}, {"HTTP://Test/", "/|"},  {"http://test", "/|"},
+        {"http://test?a=b", "/|a=b"},      {"http://test/?", "/|"}, {"http://test//a", "//a|"},
+    };
+    site s;
+    begin(&s, &noh_behavior_mirror);
+    client c = client_open(s.port);
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        char expected[128];
+        snprintf(expected, sizeof expected, "GET|%s|Host=test;|test||127.0.0.1:", targets[i][1]);
+        client_get(&c, targets[i][0]);
+        client_expect(&c, 200, expected);
+    }
+    client_send(&c, "GET http://other/a HTTP/1.0\r\nX: y\r\nHost: other\r\n\r\n");
+    client_expect(&c, 200, "GET|/a||X=y;Host=other;|other||127.0.0.1:");
     client_close(&c);
     site_end(&s);
 }
@@ -897,6 +921,20 @@ static const hostile hostiles[] = {
     {"chunk size 0x", CHUNKED "\r\n0x5\r\nhello\r\n0\r\n\r\n", 400},
     {"chunk size huge", CHUNKED "\r\nfffffffffffffffff\r\nhello\r\n0\r\n\r\n", 413},
     {"chunk without end", CHUNKED "\r\n5\r\nhelloX\r\n0\r\n\r\n", 400},
+    {"host empty", "GET / HTTP/1.1\r\nHost:\r\n\r\n", 400},
+    {"host with a blank", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
+    {"host is a list", "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", 400},
+    {"target without a slash", HEAD("GET a HTTP/1.1") "\r\n", 400},
+    {"target with an encoded slash", HEAD("GET %2fa HTTP/1.1") "\r\n", 400},
+    {"asterisk", HEAD("GET * HTTP/1.1") "\r\n", 400},
+    {"other host", HEAD("GET http://other/ HTTP/1.1") "\r\n", 400},
+    {"user and host", HEAD("GET http://user@test/ HTTP/1.1") "\r\n", 400},
+    {"host with an escape", HEAD("GET http://t%65st/ HTTP/1.1") "\r\n", 400},
+    {"other scheme", HEAD("GET https://test/ HTTP/1.1") "\r\n", 400},
+    {"no host in the target", HEAD("GET http:///a HTTP/1.1") "\r\n", 400},
+    {"connect", HEAD("CONNECT test:80 HTTP/1.1") "\r\n", 501},
+    {"connect to a path", HEAD("CONNECT / HTTP/1.1") "\r\n", 501},
+    {"unknown expectation", POST "Expect: 200-ok\r\nContent-Length: 5\r\n\r\nhello", 417},
     {"TLS", "\x16\x03\x01\x02\x05\x01\r\n\r\n", 0},
 };
 
@@ -1430,6 +1468,7 @@ static void many_clients_at_once_get_their_own_answers(void)
 static const test_case cases[] = {
     TEST(it_says_hello),
     TEST(handlers_see_the_whole_request),
+    TEST(the_host_of_a_target_is_taken_off),
     TEST(one_connection_serves_many_requests),
     TEST(pipelined_requests_are_answered_in_order),
     TEST(head_is_answered_without_a_body),

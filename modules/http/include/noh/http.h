@@ -15,7 +15,8 @@
  *     500   the handler failed, answered with an error, did not answer, or its answer was no HTTP
  *     503   it has ended, is stopping, its mailbox is full (with Retry-After), or the time is up
  * What it gets without the handler being asked: 400 and the end of the connection for a request
- * whose framing two readers could understand differently, 413, 414 and 431 for one beyond a limit.
+ * whose framing or host two readers could understand differently, 413, 414 and 431 for one beyond a
+ * limit, 417 for an unknown Expect, 501 for CONNECT.
  *
  * Not here: TLS, HTTP/2 and WebSocket. Put a proxy in front that speaks them. */
 #ifndef NOH_HTTP_H
@@ -45,7 +46,7 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_http_response, (int32_t, status), (noh_text, co
 
 /* What a handler is asked.
  *     method     as it was sent: "GET"; HEAD is asked too, its body is not sent
- *     path       with its % escapes decoded
+ *     path       with its % escapes decoded; of "http://host/path" the path; "*" only for OPTIONS
  *     query      what follows the '?', as it was sent; "" when there is none
  *     headers    in their order, values without the blanks before them
  *     body       whole
