@@ -13,11 +13,21 @@
 #include <string.h>
 #include <strings.h>
 
-static noh_err add_headers(struct MHD_Response *response, const noh_http_response *message,
-                           unsigned status, bool must_close);
+/* Status line, Date, Connection and Content-Length, which libmicrohttpd writes. */
+enum { HEAD_FIXED = 192 };
+
+/* A response whose headers are being added. */
+typedef struct writing {
+    struct MHD_Response *response;
+    size_t room; /* for more of them */
+} writing;
+
+static noh_err add_headers(writing *w, const noh_http_response *message, unsigned status,
+                           bool must_close);
 static bool is_ours(const char *name);
 
-noh_err nohi_answer_make(const noh_http_response *message, bool must_close, nohi_answer *ret_answer)
+noh_err nohi_answer_make(const noh_http_response *message, bool must_close, size_t room,
+                         nohi_answer *ret_answer)
 {
     unsigned status = (unsigned)message->status;
     if (message->status == 0) {
@@ -26,12 +36,16 @@ noh_err nohi_answer_make(const noh_http_response *message, bool must_close, nohi
     if (status < 200 || status > 599) {
         return NOH_E_INVAL;
     }
+    if (room < HEAD_FIXED) {
+        return NOH_E_LIMIT;
+    }
     struct MHD_Response *response = MHD_create_response_from_buffer(
         message->body.size, (void *)(uintptr_t)message->body.data, MHD_RESPMEM_MUST_COPY);
     if (response == NULL) {
         return NOH_E_NOMEM;
     }
-    noh_err err = add_headers(response, message, status, must_close);
+    writing w = {response, room - HEAD_FIXED};
+    noh_err err = add_headers(&w, message, status, must_close);
     if (err != NOH_OK) {
         MHD_destroy_response(response);
         return err;
@@ -53,7 +67,7 @@ noh_err nohi_answer_make_status(unsigned status, bool must_close, bool retry_aft
         message.headers.items = &retry;
         message.headers.count = 1;
     }
-    return nohi_answer_make(&message, must_close, ret_answer);
+    return nohi_answer_make(&message, must_close, SIZE_MAX, ret_answer);
 }
 
 unsigned nohi_answer_status_of(noh_err err)
@@ -72,7 +86,7 @@ unsigned nohi_answer_status_of(noh_err err)
     }
 }
 
-static noh_err add(struct MHD_Response *response, const char *name, const char *value)
+static noh_err add(writing *w, const char *name, const char *value)
 {
     if (name == NULL || value == NULL || !nohi_head_is_token(name, strlen(name)) ||
         !nohi_head_is_value(value, strlen(value))) {
@@ -81,27 +95,32 @@ static noh_err add(struct MHD_Response *response, const char *name, const char *
     if (value[0] == '\0') { /* libmicrohttpd has no empty ones; nobody will miss it */
         return NOH_OK;
     }
-    return MHD_add_response_header(response, name, value) == MHD_YES ? NOH_OK : NOH_E_NOMEM;
+    size_t size = strlen(name) + strlen(value) + 4; /* name: value CRLF */
+    if (size > w->room) {
+        return NOH_E_LIMIT;
+    }
+    w->room -= size;
+    return MHD_add_response_header(w->response, name, value) == MHD_YES ? NOH_OK : NOH_E_NOMEM;
 }
 
-static noh_err add_headers(struct MHD_Response *response, const noh_http_response *message,
-                           unsigned status, bool must_close)
+static noh_err add_headers(writing *w, const noh_http_response *message, unsigned status,
+                           bool must_close)
 {
     noh_err err = NOH_OK;
     if (status != 204 && status != 304) {
-        err = add(response, "Content-Type",
+        err = add(w, "Content-Type",
                   message->content_type != NULL ? message->content_type : "text/plain");
     }
     if (err == NOH_OK && message->location != NULL) {
-        err = add(response, "Location", message->location);
+        err = add(w, "Location", message->location);
     }
     if (err == NOH_OK && must_close) {
-        err = add(response, "Connection", "close");
+        err = add(w, "Connection", "close");
     }
     for (size_t i = 0; err == NOH_OK && i < message->headers.count; i++) {
         const noh_http_header *header = &message->headers.items[i];
         if (header->name == NULL || !is_ours(header->name)) {
-            err = add(response, header->name, header->value);
+            err = add(w, header->name, header->value);
         }
     }
     return err;

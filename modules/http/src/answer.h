@@ -14,9 +14,9 @@ typedef struct nohi_answer {
     size_t body_size;
 } nohi_answer;
 
-/* Copies `message`. `must_close`: the connection ends after it.
- * Errors: NOMEM, INVAL (a status or header that is no HTTP). Any thread. */
-noh_err nohi_answer_make(const noh_http_response *message, bool must_close,
+/* Copies `message`. `must_close`: the connection ends after it. `room`: bytes that its head may have.
+ * Errors: NOMEM, INVAL (a status or header that is no HTTP), LIMIT (no room). Any thread. */
+noh_err nohi_answer_make(const noh_http_response *message, bool must_close, size_t room,
                          nohi_answer *ret_answer);
 
 /* The answer of the server itself: the status and its phrase as text. Errors: NOMEM. Any thread. */

@@ -166,6 +166,8 @@ static void note(nohi_head *head, const char *name, size_t name_size, const char
     } else if (name_size == 17 && strcasecmp(name, "Transfer-Encoding") == 0) {
         head->encodings++;
         head->is_chunked = strcasecmp(value, "chunked") == 0;
+    } else if (name_size == 6 && strcasecmp(name, "Cookie") == 0) {
+        head->cookie_size = head->cookie_size == 0 ? strlen(value) : head->cookie_size;
     } else if (name_size == 6 && strcasecmp(name, "Expect") == 0) {
         head->expects_other |= strcasecmp(value, "100-continue") != 0;
     }

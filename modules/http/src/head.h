@@ -49,6 +49,7 @@ typedef struct nohi_head {
     unsigned lengths;
     unsigned encodings;
     uint64_t body_size; /* Content-Length */
+    size_t cookie_size; /* of the first Cookie */
     bool is_chunked;
     bool expects_other; /* than 100-continue */
     bool is_bad;        /* broke a rule already */

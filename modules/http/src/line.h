@@ -40,6 +40,7 @@ typedef struct nohi_line {
     size_t thrown;      /* bytes of a body beyond the limit, read and thrown away */
     noh_future ask;     /* bits 0: none open */
     nohi_answer answer; /* response NULL: none yet, or handed over */
+    size_t answer_room; /* bytes that the head of an answer may have */
     /* texts of the request, in the memory of the connection */
     nohi_target target; /* its text as sent, until the library takes it apart */
     const char *method;

@@ -28,6 +28,9 @@
  * response. It is cleared after each request, which is why it should not be larger than needed:
  * 43 KiB instead of 18 took a tenth of the server's time. */
 enum { RESPONSE_HEAD_ROOM = 2 * 1024 };
+/* What it leaves of that memory when it makes room to read more, and the step in which it does so
+ * for a head that is not whole. */
+enum { READ_LEAVES = 7 * 1024, READ_STEP = 128 };
 /* A request that waits this long for its answer is suspended, so that the library does not come by
  * at all those who wait whenever it serves another one. */
 #define PATIENCE_NS NOH_MS
@@ -44,6 +47,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
                          enum MHD_RequestTerminationCode why);
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode what);
+static size_t room_for_answer(const noh_http_server *server, const nohi_line *line,
+                              const nohi_head *head);
 static enum MHD_Result on_head(noh_http_server *server, nohi_line *line);
 static enum MHD_Result on_body(noh_http_server *server, nohi_line *line, const char *data,
                                size_t *size);
@@ -158,7 +163,29 @@ static unsigned read_head(noh_http_server *server, nohi_line *line)
     server->header_count = r.head.count < room ? r.head.count : room;
     server->headers_of = line;
     line->is_chunked = r.head.encodings > 0;
-    return nohi_head_verdict(&r.head, &server->limits, size);
+    unsigned status = nohi_head_verdict(&r.head, &server->limits, size);
+    line->answer_room = status == 0 ? room_for_answer(server, line, &r.head) : 0;
+    return status;
+}
+
+/* The library closes the connection when the head of an answer does not find room in its memory,
+ * beside that of the request, notes of its headers, a copy of its cookies, and what it has read of
+ * the next requests, at first into half of the memory. How much that is it does not tell: here it is
+ * the most it can be. */
+static size_t room_for_answer(const noh_http_server *server, const nohi_line *line,
+                              const nohi_head *head)
+{
+    size_t memory = server->limits.bytes + RESPONSE_HEAD_ROOM;
+    size_t room = memory - head->size - READ_STEP; /* both fit: the verdict said so */
+    room = room < memory / 2 ? room : memory / 2;
+    room = room < READ_LEAVES ? room : READ_LEAVES;
+    size_t cookies = 0;
+    if (head->cookie_size > 0) {
+        int count = MHD_get_connection_values(line->connection, MHD_COOKIE_KIND, NULL, NULL);
+        cookies = head->cookie_size + (size_t)count * NOHI_HEAD_PER_HEADER;
+    }
+    size_t notes = head->count * NOHI_HEAD_PER_HEADER + cookies + NOHI_HEAD_PER_HEADER;
+    return room > notes ? room - notes : 0;
 }
 
 /* `url` is the target without its query, decoded; its host has no escapes, so that the path still

@@ -35,6 +35,9 @@
 enum { BYTES_PER_SECOND = 500 };
 /* How often the library runs in one pass. */
 enum { RUNS_PER_PASS = 4 };
+/* The same when it says it has work and nobody sees it do any. Perhaps it reads a long head: when it
+ * has less than 8 KiB of memory left for that, it takes 128 bytes in each run. */
+enum { RUNS_WHEN_STALLED = 8 * 1024 / 128 };
 /* How often a failed handler is spawned anew within a second. */
 enum { REVIVALS_MAX = 10 };
 /* How many passes the last answers get when the service is closed. */
@@ -97,13 +100,17 @@ static noh_err on_response(noh_self *self, nohi_http_serving *me, const noh_http
     }
     line->ask.bits = 0;
     nohi_answer answer;
-    if (nohi_answer_make(response, nohi_request_is_last(server, line), &answer) == NOH_OK) {
+    noh_err err =
+        nohi_answer_make(response, nohi_request_is_last(server, line), line->answer_room, &answer);
+    if (err == NOH_OK) {
         nohi_request_answer(server, line, answer);
-    } else {
-        noh_log(self, NOH_LOG_ERROR, "http: the answer to %s %s is no HTTP", line->method,
-                line->path);
-        nohi_request_answer_status(server, line, 500, false);
+        return NOH_OK;
     }
+    noh_log(self, NOH_LOG_ERROR, "http: the answer to %s %s %s", line->method, line->path,
+            err == NOH_E_INVAL   ? "is no HTTP"
+            : err == NOH_E_LIMIT ? "has too large a head"
+                                 : "found no memory");
+    nohi_request_answer_status(server, line, err == NOH_E_NOMEM ? 503 : 500, false);
     return NOH_OK;
 }
 
@@ -205,18 +212,20 @@ static void pass(noh_http_server *server)
 }
 
 /* Runs it again while it does something that no other actor needs to see first: an answer takes
- * three runs, to be queued, written and forgotten. True when it has more to do. */
+ * three runs, to be queued, written and forgotten. In a pass that suspends, until it does something.
+ * True when it has more to do. */
 static bool run_library(noh_http_server *server)
 {
     bool has_more = false;
-    for (int i = 0; i < RUNS_PER_PASS; i++) {
+    int runs = server->suspending ? RUNS_WHEN_STALLED : RUNS_PER_PASS;
+    for (int i = 0; i < runs; i++) {
         MHD_UNSIGNED_LONG_LONG wait_ms = 0;
         server->asked = false;
         server->progress = false;
         MHD_run(server->daemon);
         has_more =
             MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms == 0; /* [SRV-1] */
-        if (!has_more || server->asked || !server->progress) {
+        if (!has_more || server->asked || server->progress == server->suspending) {
             break;
         }
     }

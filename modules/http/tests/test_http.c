@@ -775,6 +775,102 @@ static void heads_beyond_the_limits_are_431_and_414(void)
     site_end(&s);
 }
 
+/* The library reads the end of such a head in small steps, which look as if it did nothing. */
+static void long_heads_do_not_take_long(void)
+{
+    site s;
+    begin(&s, &noh_behavior_hello);
+    client c = client_open(s.port);
+    int64_t began = client_now_ms();
+    for (int i = 0; i < 20; i++) {
+        send_headers(&c, 1, 15000);
+        client_expect(&c, 200, NULL);
+    }
+    CHECK(client_now_ms() - began < 2000);
+    client_close(&c);
+    site_end(&s);
+}
+
+/* Answers with a header of as many bytes as the path says. */
+NOH_NO_STATE(wordy);
+
+static noh_err answer_with_a_header(noh_self *self, wordy *me, const noh_http_request *request)
+{
+    static const char value[20000];
+    char *text = malloc(sizeof value);
+    CHECK(text != NULL);
+    size_t size = strtoul(request->path + 1, NULL, 10);
+    CHECK(size < sizeof value);
+    memset(text, 'w', size);
+    text[size] = '\0';
+    noh_http_header header = {"X", text};
+    noh_err err = noh_reply(self, noh_http_response, .headers = {&header, 1});
+    free(text);
+    return err;
+}
+
+NOH_BEHAVIOR(wordy, NOH_ON(noh_http_request, answer_with_a_header));
+
+/* Asks with a header of `asked` bytes for one of `answered` bytes, with more requests behind. */
+static int ask_for_words(uint16_t port, const char *name, int asked, int answered, int behind)
+{
+    client c = client_open(port);
+    char *bytes = malloc(60000);
+    CHECK(bytes != NULL);
+    int size = snprintf(bytes, 60000, "GET /1 HTTP/1.1\r\nHost: test\r\n\r\n");
+    size = behind % 2 == 0 ? size : 0; /* on a new connection, or on one that was used */
+    bool is_kept = size > 0;
+    size += snprintf(bytes + size, 60000, "GET /%d HTTP/1.1\r\nHost: test\r\n%s: ", answered, name);
+    for (int i = 0; i < asked; i++) {
+        bytes[size++] = *name == 'C' && i % 100 == 99 ? ';' : 'q';
+    }
+    size += snprintf(bytes + size, 100, "\r\n\r\n");
+    for (int i = 0; i < behind; i++) {
+        size += snprintf(bytes + size, 100, "GET /1 HTTP/1.1\r\nHost: test\r\n\r\n");
+    }
+    client_send_bytes(&c, bytes, (size_t)size);
+    free(bytes);
+    if (is_kept) {
+        client_expect(&c, 200, NULL);
+    }
+    while (c.size == 0 || strstr(c.data, "\r\n\r\n") == NULL) {
+        CHECK(client_more(&c, CLIENT_PATIENCE_MS) == 1);
+    }
+    int status = 0;
+    sscanf(c.data, "HTTP/1.1 %d", &status);
+    client_close(&c);
+    return status;
+}
+
+static void answers_whose_head_is_too_large_are_500(void)
+{
+    static const int asked[] = {0, 1000, 5000, 8000, 9000, 10000, 12000, 15000, 16200};
+    static const int behind[] = {0, 1, 10, 50, 51, 150, 151, 500, 501, 1000};
+    enum { ASKED = sizeof asked / sizeof *asked, BEHIND = sizeof behind / sizeof *behind };
+    noh_http_options options = {.behavior = &noh_behavior_wordy, .per_address_max = UINT32_MAX};
+    site s;
+    site_begin(&s, NULL, &options);
+    int refused = 0;
+    for (int i = 0; i < ASKED * BEHIND; i++) {
+        int before = 200;
+        for (int size = 100; size < 20000; size += size < 9000 ? 500 : 5000) {
+            int status = ask_for_words(s.port, "X", asked[i / BEHIND], size, behind[i % BEHIND]);
+            CHECK(status == 500 || (status == 200 && before == 200));
+            CHECK(status == (size < 1700 ? 200 : size > 7000 ? 500 : status));
+            before = status;
+            refused += status == 500;
+        }
+        if (asked[i / BEHIND] <= 6000) {
+            int status =
+                ask_for_words(s.port, "Cookie", asked[i / BEHIND], 2000, behind[i % BEHIND]);
+            CHECK(status == 200 || status == 500);
+        }
+    }
+    CHECK(refused > 0);
+    CHECK(strstr(site_log, "has too large a head") != NULL);
+    site_end(&s);
+}
+
 /* The library keeps a copy of the cookies and a note of each; here they do not fit. */
 static void cookies_that_do_not_fit_end_the_connection(void)
 {
@@ -1488,6 +1584,8 @@ static const test_case cases[] = {
     TEST(a_full_mailbox_is_503_with_retry_after),
     TEST(bodies_beyond_the_limit_are_413),
     TEST(heads_beyond_the_limits_are_431_and_414),
+    TEST(long_heads_do_not_take_long),
+    TEST(answers_whose_head_is_too_large_are_500),
     TEST(cookies_that_do_not_fit_end_the_connection),
     TEST(connections_of_one_address_are_bounded),
     TEST(connections_beyond_the_limit_wait),

@@ -38,7 +38,8 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_http_header, (noh_text, name), (noh_text, value
  *     status         200 to 599; 0 means 200, or 301 when there is a location
  *     content_type   NULL means text/plain
  *     headers        beyond Date, Content-Type, Content-Length and Connection, which the server
- *                    writes; a name or value that is no HTTP makes the answer a 500
+ *                    writes; a name or value that is no HTTP makes the answer a 500, as do more
+ *                    headers than there is room for, 1.8 to 7 KiB beside those of the request
  *     location       where the client shall look instead; NULL: nowhere */
 NOH_DECLARE_MESSAGE(NOH_API, noh_http_response, (int32_t, status), (noh_text, content_type),
                     (noh_bytes, body), (list, struct, noh_http_header, headers),
