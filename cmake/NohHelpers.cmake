@@ -151,7 +151,7 @@ function(noh_module name)
     noh_install_module(${name} "${arg_USES}" "${arg_PACKAGES}")
   endif()
   if(NOH_TESTS)
-    noh_module_tests(${name})
+    noh_module_tests(${name} ${found})
   endif()
 endfunction()
 
@@ -242,13 +242,14 @@ function(noh_test name file)
   set_tests_properties(${name} PROPERTIES RUN_SERIAL ${arg_SERIAL})
 endfunction()
 
-# noh_example(<file> [LABELS <label>…]): built the way a user would, with public headers and the
-# shared libraries of the modules it includes; left out when one of those is not built. Run as
-# example.<name> if it has `// expect:` lines; one with `// check:` lines has a script of its own.
+# noh_example(<file> [LIBRARIES <target>…] [LABELS <label>…]): built the way a user would, with
+# public headers and the shared libraries of the modules it includes; left out when one of those is
+# not built. Run as example.<name> if it has `// expect:` lines; one with `// check:` lines has a
+# script of its own.
 function(noh_example file)
-  cmake_parse_arguments(arg "" "" "LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LIBRARIES;LABELS" ${ARGN})
   get_filename_component(name ${file} NAME_WE)
-  set(libraries noh)
+  set(libraries noh ${arg_LIBRARIES})
   foreach(module ${noh_modules})
     file(STRINGS ${file} uses REGEX "^#include <noh/${module}\\.h>")
     if(uses)
@@ -288,8 +289,9 @@ function(noh_symbols_test library list)
   endif()
 endfunction()
 
-# The tests and examples of the module in this folder: <m>.<file>, label module. What needs more
-# than that stands in its tests/CMakeLists.txt.
+# noh_module_tests(<m> <package target>…): the tests and examples of the module in this folder:
+# <m>.<file>, label module. The examples may use its packages, too. What needs more than that stands
+# in its tests/CMakeLists.txt.
 function(noh_module_tests name)
   file(GLOB tests CONFIGURE_DEPENDS tests/test_*.c)
   foreach(file ${tests})
@@ -301,7 +303,7 @@ function(noh_module_tests name)
   endforeach()
   file(GLOB examples CONFIGURE_DEPENDS examples/*.c)
   foreach(file ${examples})
-    noh_example(${file} LABELS quick module)
+    noh_example(${file} LIBRARIES ${ARGN} LABELS quick module)
   endforeach()
   noh_symbols_test(noh_${name} tests/symbols.txt)
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/tests/CMakeLists.txt)

@@ -41,7 +41,8 @@ static void *http_check_client(void *arg)
     return NULL;
 }
 
-/* Prints status line, type, length and body of the answer. 0 when it is the expected one. */
+/* Prints status line, type, length and body of the answer. 0 when it is the expected one: 200 and
+ * the text. */
 static int http_check(noh_loop *loop, uint16_t port)
 {
     http_check_call call = {.loop = loop, .port = port};
@@ -52,6 +53,7 @@ static int http_check(noh_loop *loop, uint16_t port)
     noh_loop_run(loop);
     pthread_join(thread, NULL);
 
+    bool is_ok = strncmp(call.answer, "HTTP/1.1 200 ", 13) == 0;
     int seen = 0;
     char *body = strstr(call.answer, "\r\n\r\n");
     if (body != NULL) {
@@ -65,7 +67,7 @@ static int http_check(noh_loop *loop, uint16_t port)
         }
         printf("%s\n", body);
     }
-    return seen == 3 && strcmp(body, "Hello world!") == 0 ? 0 : 1;
+    return is_ok && seen == 3 && strcmp(body, "Hello world!") == 0 ? 0 : 1;
 }
 
 #endif
