@@ -5,7 +5,7 @@
  * Purpose     libuv waits for descriptors, timers and signals; the runtime says when it has work
  *             and how long it may sleep. Both meet in one place, the prepare callback, which libuv
  *             calls right before it blocks: run the actors, ask the sources, then set how long to
- *             block.
+ *             block. A turn does so once more at its end.
  * Owner       Everything belongs to the loop's thread, except `wake` and `stop`: uv_async_send is
  *             the one call of libuv that other threads may make.
  * Invariants  NET-1  libuv blocks only after noh_host_run said that nothing is runnable and every
@@ -73,6 +73,7 @@ static void on_source_closed(uv_handle_t *handle);
 static void close_handle(uv_handle_t *handle, void *arg);
 static noh_err open_handles(noh_loop *loop);
 static void close_handles(noh_loop *loop);
+static int64_t serve(noh_loop *loop);
 static bool ask_sources(noh_loop *loop);
 static void plan_sleep(noh_loop *loop, int64_t sleep_ns);
 static uint64_t ms_up(int64_t ns);
@@ -136,6 +137,9 @@ static void run(noh_loop *loop, uv_run_mode mode)
     loop_here = loop;
     loop->in_run = true;
     uv_run(&loop->uv, mode);
+    if (mode != UV_RUN_DEFAULT) {
+        (void)serve(loop); /* what the turn waited for; the next one would then sleep */
+    }
     loop->in_run = false;
     loop_here = outer;
 }
@@ -352,11 +356,17 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 static void on_prepare(uv_prepare_t *handle)
 {
     noh_loop *loop = handle->data;
+    plan_sleep(loop, serve(loop));
+}
+
+/* Runs actors and sources. How long the loop may sleep then. */
+static int64_t serve(noh_loop *loop)
+{
     int64_t sleep_ns = noh_host_run(loop->self);
     for (int round = 0; sleep_ns != 0 && ask_sources(loop); round++) {
         sleep_ns = round < ROUNDS_MAX ? noh_host_run(loop->self) : 0;
     }
-    plan_sleep(loop, sleep_ns);
+    return sleep_ns;
 }
 
 static bool ask_sources(noh_loop *loop)

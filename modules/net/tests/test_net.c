@@ -168,6 +168,33 @@ static void a_turn_returns_when_its_time_is_up(void)
     end(system);
 }
 
+static void *send_one(void *arg)
+{
+    const caller *c = arg;
+    noh_self *self = noh_system_self(c->system);
+    CHECK_OK(noh_tell(self, c->actor, number, .value = 1));
+    noh_self_free(self);
+    return NULL;
+}
+
+/* Whoever waits for it must not wait for the end of another turn. */
+static void a_turn_ends_when_what_came_was_handled(void)
+{
+    noh_system *system = begin();
+    caller c = {.system = system, .actor = spawn_pinned()};
+    int64_t began = noh_now(system);
+    for (int i = 1; i <= 10; i++) {
+        pthread_t thread;
+        CHECK_EQ(pthread_create(&thread, NULL, send_one, &c), 0);
+        while (here.seen < i) {
+            CHECK_OK(noh_loop_turn(here.loop, 10 * NOH_SECOND));
+        }
+        pthread_join(thread, NULL);
+    }
+    CHECK(noh_now(system) - began < 5 * NOH_SECOND);
+    end(system);
+}
+
 static void *stop_it(void *arg)
 {
     noh_loop_stop(arg);
@@ -350,6 +377,7 @@ static const test_case cases[] = {
     TEST(timers_wake_the_loop_in_time),
     TEST(periodic_timers_tick_on_an_idle_loop),
     TEST(a_turn_returns_when_its_time_is_up),
+    TEST(a_turn_ends_when_what_came_was_handled),
     TEST(any_thread_stops_it_before_or_after_it_runs),
     TEST(signals_end_the_run_and_then_kill_again),
     TEST(a_source_feeds_actors_before_the_loop_sleeps),

@@ -44,8 +44,8 @@ NOH_API void *noh_loop_uv(const noh_loop *loop);
  * loop's thread. */
 NOH_API noh_err noh_loop_run(noh_loop *loop);
 
-/* Serves what is there, waiting for it at most `timeout_ns` (rounded up to ms), and returns: for
- * those who wait for something while the loop goes on. Errors: INVAL (also `timeout_ns` < 0),
+/* Serves what is there, waiting for it at most `timeout_ns` (rounded up to ms), and returns when
+ * actors and sources have seen it: for those who wait for something while the loop goes on. Errors: INVAL (also `timeout_ns` < 0),
  * CONTEXT (from inside the loop). The loop's thread. */
 NOH_API noh_err noh_loop_turn(noh_loop *loop, int64_t timeout_ns);
 
