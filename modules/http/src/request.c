@@ -21,8 +21,10 @@
  *             suspended only if the loop would otherwise spin. */
 #include "server.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* The library's memory for a connection holds the head of the request, and then also that of the
  * response. It is cleared after each request, which is why it should not be larger than needed:
@@ -78,7 +80,9 @@ noh_err nohi_request_start(noh_http_server *server, int listener)
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
     if (server->daemon == NULL) {
-        return NOH_E_OS;
+        noh_err err = errno == ENOMEM ? NOH_E_NOMEM : NOH_E_OS;
+        close(listener); /* the library does so only after it has started */
+        return err;
     }
     return NOH_OK;
 }

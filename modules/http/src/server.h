@@ -53,7 +53,7 @@ struct noh_http_server {
 
 /* ---- request.c: what the library calls ----------------------------------------------------- */
 
-/* A daemon for `listener`, which it owns from then on, also on failure. Errors: OS. */
+/* A daemon for `listener`, which it owns from then on; closed on failure. Errors: NOMEM, OS. */
 noh_err nohi_request_start(noh_http_server *server, int listener);
 /* Asks the handler again. The line is in phase ASKED. */
 void nohi_request_ask(noh_http_server *server, nohi_line *line);

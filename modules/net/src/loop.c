@@ -87,9 +87,10 @@ noh_err noh_loop_new(noh_system *system, noh_loop **ret_loop)
     if (loop == NULL) {
         return NOH_E_NOMEM;
     }
-    if (uv_loop_init(&loop->uv) != 0) {
+    int status = uv_loop_init(&loop->uv);
+    if (status != 0) {
         free(loop);
-        return NOH_E_OS;
+        return status == UV_ENOMEM ? NOH_E_NOMEM : NOH_E_OS;
     }
     noh_err err = open_handles(loop);
     if (err == NOH_OK) {
