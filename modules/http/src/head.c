@@ -19,12 +19,12 @@
  *             it swallowed without reading the head a second time. */
 #include "head.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 /* What a whole target begins with. There is no TLS here, so a client means no other. */
 #define SCHEME "http://"
-#define DIGITS "0123456789"
 
 static nohi_target_form form_of(const char *text, size_t *ret_path_at);
 static bool is_host(const char *text, size_t size);
@@ -173,20 +173,41 @@ static void note(nohi_head *head, const char *name, size_t name_size, const char
     }
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'z';
+}
+
 /* A host and perhaps a port: name, name:80, 127.0.0.1, [::1]:80. Fewer characters than RFC 3986 has:
  * no escapes, which only another reader would decode, and no comma, which may join two hosts. */
 static bool is_host(const char *text, size_t size)
 {
-    static const char name[] = "-._~" DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    size_t end =
-        text[0] == '[' ? 1 + strspn(text + 1, ":." DIGITS "abcdefABCDEF") + 1 : strspn(text, name);
-    if (end == 0 || end > size || (text[0] == '[' && text[end - 1] != ']')) {
-        return false;
+    size_t i = 0;
+    if (text[0] == '[') {
+        do {
+            i++;
+        } while (isxdigit((unsigned char)text[i]) || text[i] == ':' || text[i] == '.');
+        if (i == 1 || text[i++] != ']') {
+            return false;
+        }
+    } else {
+        while (is_letter(text[i]) || is_digit(text[i]) || text[i] == '.' || text[i] == '-' ||
+               text[i] == '_' || text[i] == '~') {
+            i++;
+        }
     }
-    if (end < size && text[end] == ':') {
-        end += 1 + strspn(text + end + 1, DIGITS);
+    if (i > 0 && i < size && text[i] == ':') {
+        do {
+            i++;
+        } while (is_digit(text[i]));
     }
-    return end == size;
+    return i > 0 && i == size;
 }
 
 static bool names_its_host(const nohi_head *head)
@@ -220,8 +241,7 @@ static bool read_length(const char *text, uint64_t *ret_length)
 /* A character of a token, RFC 9110 5.6.2. */
 static bool is_token_char(char c)
 {
-    char lower = (char)(c | 0x20);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+    return is_letter(c) || is_digit(c) || c == '-' ||
            (c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL);
 }
 

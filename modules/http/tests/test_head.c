@@ -82,9 +82,10 @@ static void a_host_is_a_host(void)
 {
     static const char *const good[] = {"a",   "a.example.", "a_b-c~d",     "127.0.0.1",
                                        "a:1", "a:",         "[::1]:65535", "[2001:DB8::1.2.3.4]"};
-    static const char *const bad[] = {
-        "",       ":80", "a b",   "a,b", "a/b",      "a@b", "a:b",  "a:1:2", "a%20",        "[::1",
-        "[::1]a", "[]x", "[::g]", "::1", "http://a", "a?b", "a\tb", "a#b",   "caf\xc3\xa9", "a;b"};
+    static const char *const bad[] = {"",      ":80",   "a b",  "a,b",         "a/b",    "a@b",
+                                      "a:b",   "a:1:2", "a%20", "[::1",        "[::1]a", "[]x",
+                                      "[::g]", "[]",    "[::g", "[:/]",        "::1",    "http://a",
+                                      "a?b",   "a\tb",  "a#b",  "caf\xc3\xa9", "a;b"};
     char line[64];
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         snprintf(line, sizeof line, "Host: %s", good[i]);
