@@ -16,7 +16,8 @@
  *     503   it has ended, is stopping, its mailbox is full (with Retry-After), or the time is up
  * What it gets without the handler being asked: 400 and the end of the connection for a request
  * whose framing or host two readers could understand differently, 413, 414 and 431 for one beyond a
- * limit, 417 for an unknown Expect, 501 for CONNECT.
+ * limit, 417 for an unknown Expect, 501 for CONNECT. A request with a chunked body is the last one of
+ * its connection, whatever its answer.
  *
  * Not here: TLS, HTTP/2 and WebSocket. Put a proxy in front that speaks them. */
 #ifndef NOH_HTTP_H
