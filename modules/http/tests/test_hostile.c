@@ -131,11 +131,9 @@ NOH_NO_STATE(wordy);
 
 static noh_err answer_with_a_header(noh_self *self, wordy *me, const noh_http_request *request)
 {
-    static const char value[20000];
-    char *text = malloc(sizeof value);
-    CHECK(text != NULL);
     size_t size = strtoul(request->path + 1, NULL, 10);
-    CHECK(size < sizeof value);
+    char *text = malloc(size + 1);
+    CHECK(text != NULL);
     memset(text, 'w', size);
     text[size] = '\0';
     noh_http_header header = {"X", text};
