@@ -4,7 +4,7 @@
 #   coverage.sh REPOSITORY
 #
 # Public names, of include/noh and modules/*/include/noh:
-#   functions   declared with NOH_API, or static inline
+#   functions   declared with NOH_API, or static inline, but not those whose names end with _
 #   messages    declared with NOH_DECLARE_MESSAGE or NOH_DECLARE_REQUEST and NOH_API
 #   macros      NOH_... and noh_..., but not what is inside of others:
 #                 names that end with _, or with _1, _2 ... _N: forms by the number of arguments
@@ -20,9 +20,6 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 export LC_ALL=C # one order for sort and comm
-
-# What only the macros of its own header use, though its name does not say so.
-inside='^(noh_period|NOH_KIND_OF)$'
 
 # files FOLDER...: the C and C++ files in those folders that exist
 files() {
@@ -84,7 +81,7 @@ declared() {
 # defined FILE...: the macros
 defined() {
     code "$@" | sed -n 's/^[ ]*#[ ]*define[ ]*\([A-Za-z0-9_]*\).*/\1/p' | grep -iE '^noh_' |
-        grep -vE -e '_$' -e '_([0-9]|N)$' -e '^NOH_[A-Z]+_H$' \
+        grep -vE -e '_([0-9]|N)$' -e '^NOH_[A-Z]+_H$' \
             -e '^NOH_(PP|DESC|MEMBER|NEED|THUNK|ENTRY)_'
 }
 
@@ -92,7 +89,7 @@ defined() {
 {
     headers=$(files include/noh modules/*/include/noh)
     # shellcheck disable=SC2086
-    { declared $headers; defined $headers; } | grep -vE "$inside" | sort -u >"$scratch/public"
+    { declared $headers; defined $headers; } | grep -v '_$' | sort -u >"$scratch/public"
     code $(files tests modules/*/tests) | tr -cs 'A-Za-z0-9_' '\n' | sort -u >"$scratch/tests"
     code $(files examples modules/*/examples) | tr -cs 'A-Za-z0-9_' '\n' | sort -u \
         >"$scratch/examples"

@@ -31,7 +31,8 @@ static noh_err on_request(noh_self *self, board *me, const noh_http_request *req
     }
     char page[128];
     snprintf(page, sizeof page, "<h1>%s</h1>", me->text);
-    return noh_reply(self, noh_http_response, .content_type = "text/html",
+    noh_http_header varies = {"Vary", "Accept"};
+    return noh_reply(self, noh_http_response, .content_type = "text/html", .headers = {&varies, 1},
                      .body = noh_http_text(page));
 }
 
