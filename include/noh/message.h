@@ -82,7 +82,8 @@ typedef struct noh_box {
 } noh_box;
 
 /* Takes `data` out of a box inside a received message: the caller owns it now. Inside the handler
- * that received the message, or between noh_receive and the next wait. */
+ * that received the message, or between noh_receive and the next wait; or out of an answer that
+ * noh_await or noh_call wrote, at any time. */
 static inline void *noh_box_take(const noh_box *box)
 {
     noh_box *own = (noh_box *)(uintptr_t)box; /* a message in hand is writable memory */

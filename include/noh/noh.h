@@ -92,14 +92,16 @@ NOH_API noh_err noh_self_free(noh_self *self);
 /* Stops every actor (drain), and those left after `timeout_ns` with NOH_STOP_NOW. Spawns are
  * refused with NOH_E_STOPPING from now on, timers are cancelled. Returns when all have ended, or
  * shortly after the timeout with NOH_E_HELD_UP, and then a log line names each actor that still
- * runs, its message, and for how long. May be called again. A plain thread, but no self of it may
- * be in a handler. Errors: INVAL, HELD_UP, CONTEXT. */
+ * runs, its message, and for how long. May be called again; while another thread's stop is at work it
+ * waits for that, and leaves the naming to it. A plain thread, but no self of it may be in a handler.
+ * Errors: INVAL, HELD_UP, CONTEXT. */
 NOH_API noh_err noh_system_stop(noh_system *system, int64_t timeout_ns);
 
 /* noh_system_stop with `stop_timeout_ns` of the options, then ends the workers and gives back all
  * memory. Every self of the system is invalid afterwards, so other threads must be done with it.
  * Should an actor hold up the stop, its thread and the system's memory stay behind until its
- * handler returns: HELD_UP. NULL is allowed. A plain thread. */
+ * handler returns: HELD_UP. Host loops of other threads must be freed before, their actors then live
+ * on workers. NULL is allowed. A plain thread. */
 NOH_API noh_err noh_system_free(noh_system *system);
 
 /* The system `self` belongs to. With self. */
@@ -349,7 +351,8 @@ NOH_API noh_err noh_ask_value(noh_self *self, noh_ref to, const noh_type *type, 
                               noh_future *ret_future);
 
 /* Waits for the answer and copies its struct to `*ret_answer`. Text, bytes and lists inside point
- * into the answer, which stays until this self's next noh_await, noh_call or noh_receive.
+ * into the answer, which stays until this self's next noh_await, noh_call or noh_receive. A box in
+ * the struct is the caller's.
  *     sum s;
  *     noh_await(self, f, sum, NOH_SECOND, &s);
  * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT (the future is given up; a late answer becomes a

@@ -15,6 +15,7 @@
  *             WHL-2  ready has room for all nodes of the wheel: a cascade that finds no memory for
  *                    a slot puts the node there, where it fires as well. Only add can fail.
  *             WHL-3  a slot's earliest_ns is no later than any due time in it.
+ *             WHL-4  a node is in one place at most.
  * Why not     intrusive lists: a cascade then waits for one cache miss after the other; arrays of
  *             {due, node} fire 5 to 8 times faster (docs: performance, timers). The room WHL-2 asks
  *             for costs addresses only: memory that ready never used is never touched.

@@ -86,6 +86,7 @@ void nohi_actor_release(nohi_worker *w, nohi_actor *a)
     if (nohi_gate_generation(&a->gate) == w->slots->first_generation) {
         return; /* SLT-3: every generation was used; it stays DEAD */
     }
+    NOHI_CHECK(ACT_1, (a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) == 0 && a->head == NULL);
     store_relaxed(&a->life, NOHI_FREE); /* private */
     push_free(w, a);
     if (w->free_count >= w->free_max) {
@@ -349,6 +350,11 @@ void nohi_actor_settle(nohi_worker *w, nohi_actor *a, nohi_worker *home)
     pthread_mutex_unlock(&w->slots->lock);
 }
 
+static bool is_named(const noh_spawn_options *options)
+{
+    return options != NULL && options->name != NULL;
+}
+
 /* The new tenant moves in, with its first letter (or NULL). */
 static noh_ref move_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
                        const noh_spawn_options *options, nohi_message *start)
@@ -356,7 +362,9 @@ static noh_ref move_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavi
     uint32_t bound = options == NULL ? 0 : options->mailbox_max;
     bool pinned = options != NULL && options->pinned;
     bound = bound > ~NOHI_EXACT ? ~NOHI_EXACT : bound;
-    nohi_actor_open(a, (bound != 0 ? NOHI_TRAIT_BOUNDED : 0u) | (pinned ? NOHI_TRAIT_PINNED : 0u),
+    nohi_actor_open(a,
+                    (bound != 0 ? NOHI_TRAIT_BOUNDED : 0u) | (pinned ? NOHI_TRAIT_PINNED : 0u) |
+                        (is_named(options) ? NOHI_TRAIT_NAMED : 0u),
                     bound != 0 ? bound | NOHI_EXACT : w->system->options.mailbox_max);
     a->behavior = behavior;
     a->extra = NULL;
@@ -379,10 +387,9 @@ static void set_going(nohi_worker *w, nohi_actor *a, nohi_worker *home)
     }
 }
 
-/* Spawns with all memory at hand; `undo` is a notice to stop it with should its name be taken. */
-static noh_err spawn_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
-                        const noh_spawn_options *options, nohi_message *start, nohi_message *undo,
-                        noh_ref *ret_ref)
+/* Spawns with all memory at hand, and the name reserved. */
+static noh_ref spawn_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
+                        const noh_spawn_options *options, nohi_message *start)
 {
     noh_ref ref = move_in(w, a, behavior, options, start);
     nohi_worker *home = nohi_policy_home(w);
@@ -391,21 +398,53 @@ static noh_err spawn_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behav
     }
     bump(&w->counts.spawned);
     nohi_actor_settle(w, a, home);
-    noh_err err = NOH_OK;
-    if (options != NULL && options->name != NULL) {
-        err = noh_register(&w->self, options->name, ref);
-        if (err != NOH_OK) {
-            err = err == NOH_E_GONE ? NOH_E_STOPPING : err; /* what else can have ended it? */
-            (void)nohi_gate_ask_stop(&a->gate, nohi_ref_generation(ref), NOH_STOP_KILL);
-        }
-        if (err == NOH_OK || nohi_send(w, ref, undo, true) != NOH_OK) {
-            nohi_message_free_block(&w->pool, undo);
-        }
+    if (is_named(options)) {
+        nohi_name_publish(w->system, options->name, ref);
     }
     if (start != NULL) {
         set_going(w, a, home);
     }
-    *ret_ref = ref;
+    return ref;
+}
+
+static void give_slot_back(nohi_worker *w, nohi_actor *a)
+{
+    if (w->kind == NOHI_THREAD) {
+        nohi_actor_deposit(w, a);
+    } else {
+        push_free(w, a);
+    }
+}
+
+/* A slot with a name and a state. Errors: those of noh_spawn_with. */
+static noh_err prepare(nohi_worker *w, const noh_behavior *behavior,
+                       const noh_spawn_options *options, nohi_actor **ret_actor)
+{
+    nohi_actor *a = NULL;
+    noh_err err = w->kind == NOHI_THREAD ? nohi_actor_slot_of_depot(w, &a) : nohi_actor_slot(w, &a);
+    if (err != NOH_OK) {
+        return err;
+    }
+    noh_ref ref = nohi_actor_ref(w->slots, a);
+    if (is_named(options)) {
+        err = nohi_name_reserve(w->system, options->name, ref);
+        if (err != NOH_OK) {
+            goto fail_slot;
+        }
+    }
+    err = make_state(w, a, behavior);
+    if (err != NOH_OK) {
+        goto fail_name;
+    }
+    *ret_actor = a;
+    return NOH_OK;
+
+fail_name:
+    if (is_named(options)) {
+        nohi_name_forget(w->system, ref);
+    }
+fail_slot:
+    give_slot_back(w, a);
     return err;
 }
 
@@ -417,46 +456,20 @@ static noh_err spawn(nohi_worker *w, const noh_behavior *behavior, const void *a
     if (err != NOH_OK) {
         return err;
     }
-    nohi_message *undo = NULL;
-    if (options != NULL && options->name != NULL) {
-        undo = nohi_message_notice(&w->pool, NOHI_STOP, NOH_STOP_KILL);
-        if (undo == NULL) {
-            err = NOH_E_NOMEM;
-            goto fail_start;
-        }
-    }
-    nohi_actor *a = NULL;
     if (!nohi_slots_admit(w->slots)) {
         err = NOH_E_LIMIT;
-        goto fail_undo;
+        goto fail_start;
     }
-    err = w->kind == NOHI_THREAD ? nohi_actor_slot_of_depot(w, &a) : nohi_actor_slot(w, &a);
+    nohi_actor *a;
+    err = prepare(w, behavior, options, &a);
     if (err != NOH_OK) {
         goto fail_admitted;
     }
-    err = make_state(w, a, behavior);
-    if (err != NOH_OK) {
-        goto fail_slot;
-    }
-    noh_ref ref;
-    err = spawn_in(w, a, behavior, options, start, undo, &ref);
-    if (err == NOH_OK) {
-        *ret_ref = ref;
-    }
-    return err;
+    *ret_ref = spawn_in(w, a, behavior, options, start);
+    return NOH_OK;
 
-fail_slot:
-    if (w->kind == NOHI_THREAD) {
-        nohi_actor_deposit(w, a);
-    } else {
-        push_free(w, a);
-    }
 fail_admitted:
     nohi_slots_leave(w->slots);
-fail_undo:
-    if (undo != NULL) {
-        nohi_message_free_block(&w->pool, undo);
-    }
 fail_start:
     if (start != NULL) {
         nohi_message_unmake(&w->pool, start);
@@ -530,21 +543,21 @@ noh_err noh_stop(noh_self *self, noh_ref actor, noh_stop_kind kind)
     if (a == NULL) {
         return NOH_E_GONE;
     }
-    if (load_relaxed(&a->gate.traits) & NOHI_TRAIT_THREAD) { /* constant for a generation */
+    if (nohi_actor_is_thread(a, generation)) {
         return NOH_E_CONTEXT;
     }
     nohi_message *stop = nohi_message_notice(&w->pool, NOHI_STOP, (uint32_t)kind);
     if (stop == NULL) {
         return NOH_E_NOMEM;
     }
-    if (kind != NOH_STOP_DRAIN) {
-        (void)nohi_gate_ask_stop(&a->gate, generation, (unsigned)kind);
-    }
+    bool asked = kind != NOH_STOP_DRAIN &&
+                 nohi_gate_ask_stop(&a->gate, generation, (unsigned)kind) &&
+                 nohi_gate_generation(&a->gate) == generation;
     noh_err err = nohi_send(w, actor, stop, true); /* and makes sure that it has a turn */
     if (err != NOH_OK) {
         nohi_message_free_block(&w->pool, stop);
     }
-    return err;
+    return asked ? NOH_OK : err; /* it may have seen the mark and ended at once */
 }
 
 noh_err noh_exit_self(noh_self *self)
@@ -636,10 +649,10 @@ static void tell_watchers(nohi_worker *w, nohi_letter *watchers, const noh_exit 
 void nohi_actor_end_rest(nohi_worker *w, nohi_actor *a, const noh_exit *exit)
 {
     nohi_letter *watchers = NULL;
-    nohi_send_flush(w); /* ACT-2 */
+    nohi_send_flush(w);         /* ACT-2 */
+    nohi_slots_leave(w->slots); /* whoever learns of the end may spawn another */
     (void)clear(w, a, &watchers);
     bump_release(&w->counts.ended);
-    nohi_slots_leave(w->slots); /* who learns of the end may spawn another: ACT-2 */
     close_slot(w, a, &watchers);
     tell_watchers(w, watchers, exit);
 }

@@ -114,6 +114,13 @@ NOHI_INLINE nohi_actor *nohi_actor_of(nohi_slots *slots, noh_ref ref)
     return NOHI_LIKELY(ref.bits >> NOHI_INDEX_BITS == nohi_gate_generation(&a->gate)) ? a : NULL;
 }
 
+/* Does that generation stand for a plain thread? False when it is over. */
+NOHI_INLINE bool nohi_actor_is_thread(nohi_actor *a, uint32_t generation)
+{
+    return nohi_gate_is(&a->gate, NOHI_TRAIT_THREAD) && /* it, or a later one */
+           nohi_gate_generation(&a->gate) == generation;
+}
+
 NOHI_INLINE bool nohi_actor_is_exact(nohi_actor *a)
 {
     return (load_relaxed(&a->mailbox_max) & NOHI_EXACT) != 0; /* constant for a generation */

@@ -29,7 +29,8 @@ const char *noh_dead_reason_name(noh_dead_reason reason)
     return (unsigned)reason < NOH_DEAD_REASONS ? names[reason] : "?";
 }
 
-noh_err nohi_dead_error(noh_dead_reason reason)
+/* What an asker gets. */
+static noh_err error_of(noh_dead_reason reason)
 {
     static const noh_err errors[NOH_DEAD_REASONS] = {NOH_E_GONE,   NOH_E_FULL,      NOH_E_STOPPED,
                                                      NOH_E_FAILED, NOH_E_UNHANDLED, NOH_E_TIMEOUT,
@@ -62,7 +63,7 @@ void nohi_dead_letter(nohi_worker *w, noh_ref receiver, nohi_message *message,
         nohi_timer_tick_done(w->system, message->number);
     }
     if (message->kind == NOHI_REQUEST) {
-        nohi_reply_error(w, message, receiver, nohi_dead_error(reason), NULL);
+        nohi_reply_error(w, message, receiver, error_of(reason), NULL);
     } else {
         nohi_message_free(&w->pool, message);
     }

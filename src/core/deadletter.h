@@ -14,8 +14,6 @@ void nohi_dead_letter(nohi_worker *w, noh_ref receiver, nohi_message *message,
 void nohi_dead_note(nohi_worker *w, noh_ref sender, noh_ref receiver, const noh_type *type,
                     const void *content, noh_dead_reason reason);
 
-/* The error an asker gets, and a teller. */
-noh_err nohi_dead_error(noh_dead_reason reason);
 /* The reason for an error of a send. */
 noh_dead_reason nohi_dead_reason_of(noh_err err);
 

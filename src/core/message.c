@@ -88,6 +88,24 @@ void nohi_message_drop_content(nohi_message *message)
     nohi_type_owned(message->type, nohi_message_body(message), release_owned, NULL);
 }
 
+/* Boxes of lists lie behind the struct and stay. */
+static void move_box(void *ctx, const noh_field *field, void *at)
+{
+    nohi_message *message = ctx;
+    size_t offset = (size_t)((char *)at - (char *)nohi_message_body(message));
+    if (field->kind == NOH_KIND_BOX && offset < message->type->size) {
+        *(noh_box *)at = (noh_box){.drop = NULL};
+    }
+}
+
+void nohi_message_copy_out(nohi_message *message, void *to)
+{
+    memcpy(to, nohi_message_body(message), message->type->size);
+    if (message->owns) {
+        nohi_type_owned(message->type, nohi_message_body(message), move_box, message);
+    }
+}
+
 void nohi_message_unmake(nohi_pool_cache *pool, nohi_message *message)
 {
     if (message->owns) {

@@ -170,6 +170,8 @@ NOHI_INLINE void nohi_message_free_told(nohi_pool_cache *pool, nohi_message *mes
         nohi_message_free(pool, message);
     }
 }
+/* Copies the struct to `*to`. Boxes in it are moved: they are the caller's now. */
+void nohi_message_copy_out(nohi_message *message, void *to);
 /* Undoes nohi_message_new: boxes stay with the caller. */
 void nohi_message_unmake(nohi_pool_cache *pool, nohi_message *message);
 

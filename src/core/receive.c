@@ -11,7 +11,8 @@
  *                    is, after its announcement has arrived: so one announcement is under way at
  *                    most. SIGNALED ends only with try_idle.
  *             RCV-3  a letter of another generation is never handled.
- *             RCV-4  every request in hand is answered, forwarded or promised when its turn ends. */
+ *             RCV-4  every request in hand is answered, forwarded or promised when its turn ends.
+ *             RCV-5  commands to a worker never come to an actor. */
 #include "receive.h"
 
 #include "deadletter.h"
@@ -118,6 +119,7 @@ NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 
 NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
+    NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
     store_relaxed(&w->running, index); /* counter: both for the stop report */
     store_relaxed(&w->running_behavior, a->behavior);
     w->self.actor = a;
@@ -271,7 +273,7 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
     case NOHI_STOPPING:
         break;
     }
-    NOHI_ASSERT(RCV_5, false); /* actors never get such letters */
+    NOHI_ASSERT(RCV_5, false);
 }
 
 /* The same declaration compiled into another shared object. */

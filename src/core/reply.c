@@ -8,6 +8,8 @@
  * Owner       The tables belong to the asking, or promising, actor.
  * Invariants  RPL-1  an open entry has exactly one request or answer on its way.
  *             RPL-2  an entry is free only after its answer has arrived: given-up ones wait for it.
+ *             RPL-4  who waits for one end again and again has one watcher there: a join that was
+ *                    given up is taken up by the next one.
  *             RPL-3  an error answer needs no memory: it is the request's own block.
  * Why not     a one-shot mailbox per ask: an allocation and a ref per ask. Correlation by a serial
  *             number alone: it wraps, and then a late answer meets a later ask. */
@@ -27,9 +29,12 @@ typedef enum ask_state {
 } ask_state;
 
 typedef struct ask {
-    nohi_message *answer; /* KEPT */
-    uint32_t serial;      /* tells the uses of an entry apart, for futures */
-    uint32_t next_free;   /* FREE: number + 1 of the next one */
+    union {
+        nohi_message *answer; /* KEPT */
+        noh_ref joined;       /* GIVEN_UP: whose end was waited for, or none */
+    };
+    uint32_t serial;    /* tells the uses of an entry apart, for futures */
+    uint32_t next_free; /* FREE: number + 1 of the next one */
     ask_state state;
 } ask;
 
@@ -38,6 +43,7 @@ struct nohi_asks {
     uint32_t free_first; /* number + 1 */
     uint32_t open;
     uint32_t serial;
+    uint32_t joins; /* entries that have `joined` */
     ask entries[];
 };
 
@@ -119,6 +125,13 @@ static void close_ask(nohi_asks *asks, uint32_t number)
     asks->open--;
 }
 
+/* RPL-2 */
+static void give_up(ask *entry)
+{
+    entry->state = ASK_GIVEN_UP;
+    entry->joined = NOH_NO_REF;
+}
+
 void nohi_ask_abandon(nohi_actor *a, uint32_t number)
 {
     close_ask(a->extra->asks, number);
@@ -148,6 +161,7 @@ bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message, noh
     ask *entry = &asks->entries[number];
     *ret_future = (noh_future){(uint64_t)entry->serial << 32 | (number + 1)};
     if (entry->state == ASK_GIVEN_UP) {
+        asks->joins -= !noh_ref_is_none(entry->joined);
         close_ask(asks, number); /* RPL-2 */
         if (nohi_message_is_counted(*message)) {
             nohi_dead_letter(w, w->self.ref, *message, NOH_DEAD_LATE);
@@ -248,7 +262,7 @@ noh_err noh_future_cancel(noh_self *self, noh_future future)
         return NOH_E_SPENT;
     }
     if (entry->state == ASK_OPEN) {
-        entry->state = ASK_GIVEN_UP;
+        give_up(entry);
         return NOH_OK;
     }
     nohi_message *answer = entry->answer;
@@ -298,7 +312,7 @@ static noh_err await(noh_self *self, noh_future future, int64_t timeout_ns, nohi
     waiting wait = {.future = future};
     noh_err err = nohi_thread_wait(self->worker, timeout_ns, has_answer, &wait);
     if (err != NOH_OK) {
-        wait.entry->state = ASK_GIVEN_UP; /* RPL-2 */
+        give_up(wait.entry);
         return err;
     }
     *ret = wait.entry->answer;
@@ -331,7 +345,7 @@ noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
     if (!noh_type_equal(answer->type, type)) {
         return NOH_E_WRONG_TYPE;
     }
-    memcpy(ret_answer, nohi_message_body(answer), type->size);
+    nohi_message_copy_out(answer, ret_answer);
     return NOH_OK;
 }
 
@@ -352,6 +366,65 @@ noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type, const v
     return noh_await_value(self, future, type->answer, NOH_FOREVER, ret_answer);
 }
 
+/* Takes up a join of `actor` that was given up; false: there is none. RPL-4 */
+static bool resume_join(nohi_actor *a, noh_ref actor, uint32_t *ret_number, noh_future *ret_future)
+{
+    nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
+    if (asks == NULL || asks->joins == 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < asks->capacity; i++) {
+        ask *entry = &asks->entries[i];
+        if (entry->state == ASK_GIVEN_UP && noh_ref_equal(entry->joined, actor)) {
+            asks->joins--;
+            entry->state = ASK_OPEN;
+            *ret_number = i;
+            *ret_future = (noh_future){(uint64_t)entry->serial << 32 | (i + 1)};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Asks `actor` to tell its end. GONE: it has ended. */
+static noh_err watch(noh_self *self, noh_ref actor, uint32_t *ret_number, noh_future *ret_future)
+{
+    nohi_worker *w = self->worker;
+    noh_err err = nohi_ask_open(w, self->actor, ret_number, ret_future);
+    if (err != NOH_OK) {
+        return err;
+    }
+    nohi_message *m = nohi_message_block(&w->pool, sizeof(noh_exit), NOHI_WATCH, *ret_number);
+    if (m == NULL) {
+        nohi_ask_abandon(self->actor, *ret_number);
+        return NOH_E_NOMEM;
+    }
+    m->type = NULL;
+    m->from = self->ref;
+    err = nohi_send(w, actor, m, true);
+    if (err != NOH_OK) {
+        nohi_message_free_block(&w->pool, m);
+        nohi_ask_abandon(self->actor, *ret_number);
+    }
+    return err;
+}
+
+/* The exit in an answer to a watcher, which is freed; or the target's error: it had no memory to
+ * note us. */
+static noh_err read_exit(nohi_worker *w, nohi_message *answer, noh_exit *ret_exit)
+{
+    noh_err err = NOH_OK;
+    if (answer->kind == NOHI_ERROR) {
+        err = (noh_err)((const noh_failure *)nohi_message_body(answer))->code;
+        bump_by(&w->answers_waiting, (uint32_t)-1);
+        bump(&w->counts.handled);
+    } else {
+        memcpy(ret_exit, nohi_message_body(answer), sizeof *ret_exit);
+    }
+    nohi_message_free_block(&w->pool, answer);
+    return err;
+}
+
 noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *ret_exit)
 {
     if (self == NULL || timeout_ns < 0) {
@@ -360,40 +433,27 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
     nohi_worker *w = self->worker;
     nohi_actor *target = nohi_actor_of(w->slots, actor);
     if (self->in_handler || w->kind == NOHI_WORKER ||
-        (target != NULL && (load_relaxed(&target->gate.traits) & NOHI_TRAIT_THREAD))) {
+        (target != NULL && nohi_actor_is_thread(target, nohi_ref_generation(actor)))) {
         return NOH_E_CONTEXT;
     }
     uint32_t number;
     noh_future future;
-    noh_err err = nohi_ask_open(w, self->actor, &number, &future);
-    if (err != NOH_OK) {
-        return err;
-    }
-    nohi_message *watch = nohi_message_block(&w->pool, sizeof(noh_exit), NOHI_WATCH, number);
-    if (watch == NULL) {
-        nohi_ask_abandon(self->actor, number);
-        return NOH_E_NOMEM;
-    }
-    watch->type = NULL;
-    watch->from = self->ref;
+    nohi_message *answer;
     noh_exit exit = {.kind = NOH_EXIT_UNKNOWN};
-    if (nohi_send(w, actor, watch, true) == NOH_OK) {
-        nohi_message *answer;
+    noh_err err = NOH_OK;
+    if (!resume_join(self->actor, actor, &number, &future)) {
+        err = watch(self, actor, &number, &future);
+    }
+    if (err == NOH_OK) {
         err = await(self, future, timeout_ns, &answer);
-        if (err != NOH_OK) {
-            return err;
-        }
-        if (answer->kind == NOHI_ERROR) { /* the target had no memory to note us */
-            err = (noh_err)((const noh_failure *)nohi_message_body(answer))->code;
-            bump_by(&w->answers_waiting, (uint32_t)-1);
-            bump(&w->counts.handled);
+        if (err == NOH_OK) {
+            err = read_exit(w, answer, &exit);
         } else {
-            memcpy(&exit, nohi_message_body(answer), sizeof exit);
+            self->actor->extra->asks->entries[number].joined = actor; /* RPL-4 */
+            self->actor->extra->asks->joins++;
         }
-        nohi_message_free_block(&w->pool, answer);
-    } else {
-        nohi_message_free_block(&w->pool, watch);
-        nohi_ask_abandon(self->actor, number);
+    } else if (err == NOH_E_GONE) {
+        err = NOH_OK;
     }
     if (err == NOH_OK && ret_exit != NULL) {
         *ret_exit = exit;

@@ -81,7 +81,10 @@ void nohi_system_note_stopping(nohi_system *system);
 void nohi_system_begin_spawn(nohi_worker *w);
 void nohi_system_end_spawn(nohi_worker *w);
 
-/* name.c: takes back all names of an actor that ended. */
+/* name.c: a name for an actor to be spawned, not found yet; errors as noh_register's. Then it is. */
+noh_err nohi_name_reserve(nohi_system *system, const char *text, noh_ref actor);
+void nohi_name_publish(nohi_system *system, const char *text, noh_ref actor);
+/* Takes back all names of an actor that ended, or never was. */
 void nohi_name_forget(nohi_system *system, noh_ref ref);
 
 /* log.c */

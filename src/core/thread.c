@@ -11,7 +11,6 @@
  *             THR-3  a plain thread has no slots but its own actor's, so it never owes anybody a turn.
  *             THR-4  a host loop that sleeps is woken by whatever is put there, also by its own
  *                    thread between two runs (straight_home, nohi_worker_stir). */
-#include "deadletter.h"
 #include "receive.h"
 #include "reply.h"
 #include "send.h"
@@ -20,8 +19,7 @@
 
 enum { SPIN_NS = 50000, HOST_SLICE_NS = 1000000 };
 
-static void run_guests(nohi_worker *w);
-static void sleep_in_loop(nohi_worker *w);
+static bool sleep_in_loop(nohi_worker *w);
 
 /* ---- coming and going --------------------------------------------------------------------- */
 
@@ -208,6 +206,9 @@ static void pump(nohi_worker *w)
 static void run_guests(nohi_worker *w)
 {
     noh_self in_hand = w->self;
+    w->self.message = NULL;
+    w->self.answer_state = NOHI_UNANSWERED;
+    w->self.promised = false;
     nohi_worker_run(w, nohi_later(nohi_now(w->system), HOST_SLICE_NS));
     w->self.actor = in_hand.actor;
     w->self.ref = in_hand.ref;
@@ -291,8 +292,11 @@ noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
         return wait_until(w, nohi_later(nohi_now(w->system), timeout_ns), done, ctx);
     }
     nohi_park_leave(&w->park, &w->system->env);
+    int64_t next_ns = nohi_timer_next(w);
     noh_err err = wait_until(w, nohi_later(nohi_now(w->system), timeout_ns), done, ctx);
-    w->host_wake(w->host_ctx); /* guests may have work left, and timers of their own */
+    if (!sleep_in_loop(w) || nohi_timer_next(w) < next_ns) {
+        w->host_wake(w->host_ctx); /* there is work left, or a timer that the loop does not know */
+    }
     return err;
 }
 
@@ -351,18 +355,22 @@ noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *ctx, noh
         return NOH_E_NOMEM;
     }
     *ret_self = &w->self;
-    sleep_in_loop(w);
-    if (nohi_worker_has_mail(w)) {
-        nohi_worker_notify(w, w); /* for who was here before: it has to be passed on */
+    if (!sleep_in_loop(w)) {
+        wake(ctx); /* for who was here before: it has to be passed on */
     }
     return NOH_OK;
 }
 
-/* From now on senders call wake, the loop itself included. */
-static void sleep_in_loop(nohi_worker *w)
+/* From now on senders call wake, the loop itself included. False: there is something to do. */
+static bool sleep_in_loop(nohi_worker *w)
 {
+    nohi_actor *a = w->own;
+    if ((a->flags & NOHI_SIGNALED) && nohi_inbox_try_idle(&a->gate.inbox)) {
+        a->flags = (uint8_t)(a->flags & ~NOHI_SIGNALED);
+    }
     w->straight_home = NOHI_NOWHERE;
     nohi_park_announce(&w->park);
+    return w->run_first == 0 && (a->flags & NOHI_SIGNALED) == 0 && !nohi_worker_has_mail(w);
 }
 
 int64_t noh_host_run(noh_self *self)
@@ -371,21 +379,16 @@ int64_t noh_host_run(noh_self *self)
         return NOH_FOREVER;
     }
     nohi_worker *w = self->worker;
-    nohi_actor *a = w->own;
     nohi_park_leave(&w->park, &w->system->env);
     w->straight_home = w->id;
     nohi_thread_work(w);
     if (w->run_first != 0) {
         return 0;
     }
-    if ((a->flags & NOHI_SIGNALED) && nohi_inbox_try_idle(&a->gate.inbox)) {
-        a->flags = (uint8_t)(a->flags & ~NOHI_SIGNALED);
-    }
     if (nohi_is_stopping(w->system)) {
         nohi_system_note_rest(w->system);
     }
-    sleep_in_loop(w);
-    if (nohi_worker_has_mail(w) || (a->flags & NOHI_SIGNALED)) {
+    if (!sleep_in_loop(w)) {
         nohi_park_leave(&w->park, &w->system->env);
         return 0;
     }

@@ -7,7 +7,8 @@
  * Owner       The wheel and a record's plain fields: the worker it lies on. `state`: any thread.
  * Invariants  TIM-1  a timer fires or is cancelled, never both: one cas on `state` decides.
  *             TIM-2  a record is reused only under a new serial, so an old noh_timer is SPENT.
- *             TIM-3  at most one tick of a periodic timer is unhandled.
+ *             TIM-3  at most one tick of a periodic timer is unhandled (two, should a tick of the last
+ *                    but one timer of its record have waited all that time).
  *             TIM-4  the command to drop a timer reaches the wheel's owner after the command to add
  *                    it: when a host loop leaves, its timers go to worker 0 before the loop's home
  *                    closes, and what arrives at the home afterwards follows them.
@@ -25,7 +26,15 @@ enum {
     ORPHANED = 3, /* cancelled, and no command will free it: there was no memory for one */
     STATE_BITS = 2
 };
-enum { SERIAL_MASK = (1 << (32 - STATE_BITS)) - 1 };
+enum {
+    SERIAL_MASK = (1 << (32 - STATE_BITS)) - 1,
+    NO_WHEEL = 0xffff, /* of a timer that is never due; no home has this number */
+    RECORDS_KEPT = 2 * NOHI_TIMER_PAGE,
+};
+/* A tick's number has a bit left for its timer's serial. */
+enum { TICK_SERIAL = NOHI_TIMER_PAGE * NOHI_TIMER_PAGES };
+_Static_assert(TICK_SERIAL <= NOHI_NUMBER_MAX / 2 + 1,
+               "a tick's number holds a record's and a bit");
 
 struct nohi_timer {
     nohi_wheel_node node;
@@ -37,8 +46,7 @@ struct nohi_timer {
     uint32_t next_free;        /* number of the next free record, or of the next one to be added */
     atom(uint32_t) state;      /* serial << 2 | ARMED, CANCELLED, or 0: free */
     atom(uint32_t) tick_waits; /* a tick was sent and is not handled yet */
-    atom(uint32_t) worker;     /* whose wheel, a tag: id, and tenancy of a host loop */
-    bool common;               /* the record is of the system's list: a plain thread's timer */
+    atom(uint32_t) worker;     /* whose wheel, a tag: id, and tenancy of a host loop; or NO_WHEEL */
 };
 
 /* The timers an actor made, so that they end with it; may hold old ones. */
@@ -86,35 +94,65 @@ static noh_err new_page(nohi_system *system, uint32_t *ret_first)
     return NOH_OK;
 }
 
-static noh_err take_record(nohi_system *system, uint32_t *free_list, nohi_timer **ret_timer)
+/* Cuts the first `count` records, or as many as there are, off a list. */
+static uint32_t cut(nohi_system *system, uint32_t *list, uint32_t count, nohi_timer **ret_last)
 {
-    noh_err err = *free_list != 0 ? NOH_OK : new_page(system, free_list);
+    uint32_t first = *list;
+    nohi_timer *last = record(system, first);
+    uint32_t cut_off = 1;
+    for (; cut_off < count && last->next_free != 0; cut_off++) {
+        last = record(system, last->next_free);
+    }
+    *list = last->next_free;
+    last->next_free = 0;
+    *ret_last = last;
+    return cut_off;
+}
+
+/* Records for the list of `w`, from the system's list or fresh. A plain thread frees none, so it
+ * takes one at a time. */
+static noh_err refill(nohi_worker *w)
+{
+    nohi_system *system = w->system;
+    noh_err err = NOH_OK;
+    pthread_mutex_lock(&system->lock);
+    if (system->timer_free == 0) {
+        err = new_page(system, &system->timer_free);
+    }
     if (err == NOH_OK) {
-        nohi_timer *t = record(system, *free_list);
-        *free_list = t->next_free;
+        nohi_timer *last;
+        w->timer_free = system->timer_free;
+        w->timers_free =
+            cut(system, &system->timer_free, w->kind == NOHI_THREAD ? 1 : NOHI_TIMER_PAGE, &last);
+    }
+    pthread_mutex_unlock(&system->lock);
+    return err;
+}
+
+static noh_err new_record(nohi_worker *w, nohi_timer **ret_timer)
+{
+    noh_err err = w->timer_free != 0 ? NOH_OK : refill(w);
+    if (err == NOH_OK) {
+        nohi_timer *t = record(w->system, w->timer_free);
+        w->timer_free = t->next_free;
+        w->timers_free--;
         t->next_free = 0;
         *ret_timer = t;
     }
     return err;
 }
 
-/* A plain thread's record will be freed by worker 0, so both use the system's list. */
-static noh_err new_record(nohi_worker *w, nohi_timer **ret_timer)
+/* The first `count` of the list of `w`: where timers end may not be where they are made. */
+static void give_back(nohi_worker *w, uint32_t count)
 {
     nohi_system *system = w->system;
-    bool common = w->kind == NOHI_THREAD;
-    bool locked = common || w->timer_free == 0;
-    if (locked) {
-        pthread_mutex_lock(&system->lock);
-    }
-    noh_err err = take_record(system, common ? &system->timer_free : &w->timer_free, ret_timer);
-    if (locked) {
-        pthread_mutex_unlock(&system->lock);
-    }
-    if (err == NOH_OK) {
-        (*ret_timer)->common = common;
-    }
-    return err;
+    nohi_timer *first = record(system, w->timer_free);
+    nohi_timer *last;
+    w->timers_free -= cut(system, &w->timer_free, count, &last);
+    pthread_mutex_lock(&system->lock);
+    last->next_free = system->timer_free;
+    system->timer_free = first->number;
+    pthread_mutex_unlock(&system->lock);
 }
 
 /* ---- start -------------------------------------------------------------------------------- */
@@ -124,14 +162,15 @@ static uint32_t tag_of(const nohi_worker *w)
     return w->id | (uint32_t)w->tenancy << 16;
 }
 
-/* Puts an armed record on a wheel. One that is never due lies on none, and worker 0 keeps it.
+/* Puts an armed record on a wheel. One that is never due lies on none: who cancels it frees it.
  * Errors: NOMEM. */
 static noh_err place(nohi_worker *w, nohi_timer *t)
 {
-    store_relaxed(&t->worker, 0); /* private: nobody knows the timer yet */
     if (t->due_ns == INT64_MAX) {
+        store_relaxed(&t->worker, NO_WHEEL); /* private: nobody knows the timer yet */
         return NOH_OK;
     }
+    store_relaxed(&t->worker, 0);
     if (w->kind == NOHI_THREAD) {
         nohi_message *add = nohi_message_notice(&w->pool, NOHI_TIMER_ADD, t->number);
         if (add == NULL) {
@@ -356,7 +395,7 @@ static noh_err cancel(nohi_worker *w, noh_timer timer)
     uint32_t serial = (uint32_t)(timer.bits >> 32);
     uint32_t seen = serial << STATE_BITS | ARMED;
     uint32_t tag = load_relaxed(&t->worker); /* TIM-4: an old one leads there, too */
-    bool here = tag == tag_of(w);
+    bool here = tag == tag_of(w) || tag == NO_WHEEL;
     nohi_message *drop = here ? NULL : nohi_message_notice(&w->pool, NOHI_TIMER_DROP, number);
     uint32_t state = here || drop != NULL ? CANCELLED : ORPHANED;
     if (!cas_seq_cst(&t->state, &seen, serial << STATE_BITS | state)) { /* TIM-1 */
@@ -384,12 +423,8 @@ noh_err noh_timer_cancel(noh_self *self, noh_timer timer)
 void nohi_timer_drop_here(nohi_worker *w, uint32_t number)
 {
     nohi_timer *t = record(w->system, number);
-    if ((load_seq_cst(&t->state) & CANCELLED) == 0) {
-        return; /* it came off the wheel meanwhile, and was freed and used again */
-    }
-    if (t->node.slot != NOHI_WHEEL_NONE) {
-        nohi_wheel_remove(&w->wheel, &t->node);
-    }
+    NOHI_ASSERT(TIM_2, (load_seq_cst(&t->state) & CANCELLED) != 0); /* one drop frees it */
+    nohi_wheel_remove(&w->wheel, &t->node);
     free_record(w, t);
 }
 
@@ -414,14 +449,11 @@ static void free_record(nohi_worker *w, nohi_timer *t)
     }
     uint32_t serial = load_relaxed(&t->state) >> STATE_BITS; /* private: CANCELLED or fired */
     store_seq_cst(&t->state, serial << STATE_BITS);
-    if (t->common) {
-        pthread_mutex_lock(&w->system->lock);
-        t->next_free = w->system->timer_free;
-        w->system->timer_free = t->number;
-        pthread_mutex_unlock(&w->system->lock);
-    } else {
-        t->next_free = w->timer_free;
-        w->timer_free = t->number;
+    t->next_free = w->timer_free;
+    w->timer_free = t->number;
+    w->timers_free++;
+    if (w->kind == NOHI_THREAD || w->timers_free >= RECORDS_KEPT) {
+        give_back(w, (w->timers_free + 1) / 2);
     }
 }
 
@@ -457,6 +489,13 @@ void nohi_timer_fire(nohi_worker *w, int64_t now_ns)
     }
 }
 
+static uint32_t tick_number(nohi_timer *t)
+{
+    uint32_t serial = load_relaxed(&t->state) >> STATE_BITS; /* re-checked: TIM-3 is kept as well as
+                                                                one bit can */
+    return t->number | (serial % 2) * TICK_SERIAL;
+}
+
 static void send_tick(nohi_worker *w, nohi_timer *t)
 {
     if (load_relaxed(&t->tick_waits) != 0 || nohi_is_stopping(w->system)) {
@@ -464,8 +503,8 @@ static void send_tick(nohi_worker *w, nohi_timer *t)
     }
     const nohi_message *m = t->message;
     nohi_message *tick;
-    noh_err err =
-        nohi_message_new(&w->pool, m->type, (const void *)(m + 1), NOHI_TICK, t->number, &tick);
+    noh_err err = nohi_message_new(&w->pool, m->type, (const void *)(m + 1), NOHI_TICK,
+                                   tick_number(t), &tick);
     if (err != NOH_OK) {
         bump(&w->counts.sent);
         nohi_dead_note(w, m->from, t->to, m->type, NULL, NOH_DEAD_NOMEM);
@@ -509,7 +548,10 @@ static void fire(nohi_worker *w, nohi_timer *t, int64_t now_ns)
 
 void nohi_timer_tick_done(nohi_system *system, uint32_t number)
 {
-    store_relaxed(&record(system, number)->tick_waits, 0);
+    nohi_timer *t = record(system, number % TICK_SERIAL);
+    if (tick_number(t) == number) { /* not one of a timer that had the record before */
+        store_relaxed(&t->tick_waits, 0);
+    }
 }
 
 /* ---- idle --------------------------------------------------------------------------------- */

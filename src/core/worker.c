@@ -12,7 +12,6 @@
 #include "worker.h"
 
 #include "receive.h"
-#include "send.h"
 #include "system.h"
 #include "timer.h"
 

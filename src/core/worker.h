@@ -92,7 +92,8 @@ struct nohi_worker {
     nohi_pool_cache pool;
     nohi_policy policy;
     nohi_wheel wheel;
-    uint32_t timer_free;     /* free timer records */
+    uint32_t timer_free;     /* free timer records, */
+    uint32_t timers_free;    /* and how many */
     noh_ref woken_by;        /* who sent the newest letter this turn took from the inbox */
     uint64_t handled_before; /* counts.handled when a turn of a TIMED actor began */
     noh_exit ending;         /* while an actor ends */
@@ -137,7 +138,7 @@ NOHI_INLINE bool nohi_worker_has_slot(nohi_worker *w, uint32_t index)
     if (NOHI_UNLIKELY(index >= w->slots_limit)) {
         w->slots_limit = load_acquire(&w->slots->limit); /* SLT-1 */
     }
-    return index < w->slots_limit;
+    return index != 0 && index < w->slots_limit; /* SLT-2 */
 }
 
 /* Puts an actor at the end of the run list, unless it is there. */

@@ -20,7 +20,6 @@
 #define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
 #define store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 #define xchg_acquire(p, v) atomic_exchange_explicit((p), (v), memory_order_acquire)
-#define xchg_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 #define add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)

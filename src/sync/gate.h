@@ -77,7 +77,13 @@ NOHI_INLINE uint32_t nohi_gate_generation(nohi_gate *gate)
 /* Opens a slot for a new actor. The owner. */
 NOHI_INLINE void nohi_gate_open(nohi_gate *gate, unsigned traits)
 {
-    store_release(&gate->traits, (uint16_t)traits); /* GAT-4; the ref is not known yet */
+    store_release(&gate->traits, (uint16_t)traits); /* GAT-4, GAT-6; the ref is not known yet */
+}
+
+/* Has the tenant, or a later one, that trait? A generation read afterwards says which. */
+NOHI_INLINE bool nohi_gate_is(nohi_gate *gate, unsigned trait)
+{
+    return (load_acquire(&gate->traits) & trait) != 0; /* GAT-6: open comes after a close */
 }
 
 /* The actor will end: from now on it gets no name. True when it has some. The owner. */

@@ -39,7 +39,7 @@ noh_err nohi_slots_init(nohi_slots *slots, const noh_env *env, uint32_t wanted)
         return err;
     }
     nohi_gate *nobody = nohi_slots_at(slots, 0);
-    store_relaxed(&nobody->generation, UINT32_MAX); /* SLT-2; private */
+    store_relaxed(&nobody->home, NOHI_DEPOT); /* SLT-2; private */
     store_relaxed(&slots->limit, 1);
     return NOH_OK;
 }

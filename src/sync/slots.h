@@ -7,7 +7,7 @@
  *             always finds a slot.
  * Owner       `limit`: any thread reads; carving under the lock. `tenants`: any thread.
  * Invariants  SLT-1  slots below `limit` have memory, a generation and a home.
- *             SLT-2  slot 0 is never used, so no ref is all zero; it has a generation no ref has.
+ *             SLT-2  slot 0 is nobody's: it is at home nowhere, and no index 0 is ever looked up.
  *             SLT-3  a generation is never used twice in a slot: the first one is `first_generation`,
  *                    and a slot that would come back to it retires.
  *             SLT-4  no more than `tenants_max` actors are admitted and have not left.
@@ -53,7 +53,7 @@ NOHI_INLINE void *nohi_slots_at(const nohi_slots *slots, uint32_t index)
 
 NOHI_INLINE bool nohi_slots_has(nohi_slots *slots, uint32_t index)
 {
-    return index < load_acquire(&slots->limit); /* SLT-1 */
+    return index != 0 && index < load_acquire(&slots->limit); /* SLT-2, SLT-1 */
 }
 
 /* One actor more; false: there are as many as there may be. */

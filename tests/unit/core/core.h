@@ -290,16 +290,19 @@ static inline bool core_is_balanced(const noh_ledger *ledger)
     return ledger->sent == ledger->handled + ledger->queued + noh_ledger_dead(ledger);
 }
 
-/* Reads the ledger until it is balanced with `queued` messages left: counters lag a little behind
- * the messages that tell about them. */
+/* Reads the ledger until it is balanced with `queued` messages left, twice in a row the same: while
+ * messages move, the sums of one reading are of different moments, and may fit by chance. */
 static inline noh_ledger core_settled(noh_system *system, uint64_t queued)
 {
     noh_ledger ledger;
+    noh_ledger before = {.sent = UINT64_MAX};
     for (int i = 0; i < 5000000; i++) {
         CHECK_OK(noh_ledger_read(system, &ledger));
-        if (ledger.queued == queued && core_is_balanced(&ledger)) {
+        if (ledger.queued == queued && core_is_balanced(&ledger) &&
+            memcmp(&ledger, &before, sizeof ledger) == 0) {
             return ledger;
         }
+        before = ledger;
         sched_yield();
     }
     test_failed(__FILE__, __LINE__, "not balanced: sent %llu, handled %llu, queued %llu, dead %llu",

@@ -850,6 +850,26 @@ static void a_place_is_free_when_its_actor_has_ended(void)
     core_end(&world, system);
 }
 
+/* Also for who learns of it as an asker. */
+static void a_place_is_free_when_its_askers_are_told(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, &(noh_options){.actors_max = 1});
+    noh_self *self = noh_system_self(system);
+    for (int i = 0; i < 2000; i++) {
+        noh_ref ref;
+        noh_future future;
+        sum answer;
+        CHECK_OK(noh_spawn_with(self, &noh_behavior_tiny, NULL, NULL, &ref));
+        CHECK_OK(noh_stop(self, ref, NOH_STOP_KILL));
+        if (noh_ask(self, ref, get_sum, &future) == NOH_OK) {
+            noh_err err = noh_await(self, future, sum, NOH_FOREVER, &answer);
+            CHECK(err == NOH_E_STOPPED || err == NOH_E_GONE);
+        }
+    }
+    core_end(&world, system);
+}
+
 static int compare_refs(const void *a, const void *b)
 {
     uint64_t x = ((const noh_ref *)a)->bits;
@@ -1011,6 +1031,7 @@ static const test_case cases[] = {
     TEST(a_state_above_1_gib_is_too_big),
     TEST(no_more_than_actors_max_live_at_once),
     TEST(a_place_is_free_when_its_actor_has_ended),
+    TEST(a_place_is_free_when_its_askers_are_told),
     TEST(a_ref_never_comes_back),
     TEST(is_alive_takes_anything),
     TEST(an_actor_that_tells_itself_leaves_room_for_others),

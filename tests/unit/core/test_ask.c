@@ -706,6 +706,33 @@ static void text_in_an_answer_stays_until_the_next_wait(void)
     core_end(&world, system);
 }
 
+/* A join that was given up is taken up by the next one: it costs nothing to ask again and again. */
+static void a_join_may_be_polled(void)
+{
+    core_shut_gate(&gate);
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    noh_self *self = noh_system_self(system);
+    noh_ref to = spawn_server(self);
+    noh_ref other = spawn_server(self);
+    noh_future future;
+    noh_exit exit = {.kind = NOH_EXIT_UNKNOWN};
+    result answer;
+    CHECK_OK(noh_ask(self, to, request, &future, .what = BLOCKS, .value = 3));
+    core_await_inside(&gate, 1);
+    for (int i = 0; i < 70000; i++) {
+        CHECK_ERR(noh_join(self, i % 2 == 0 ? to : other, 0, &exit), NOH_E_TIMEOUT);
+    }
+    CHECK_OK(noh_stop(self, to, NOH_STOP_DRAIN));
+    core_open_gate(&gate);
+    CHECK_OK(noh_join(self, to, NOH_FOREVER, &exit));
+    CHECK_EQ(exit.kind, NOH_EXIT_NORMAL);
+    CHECK_OK(noh_await(self, future, result, NOH_FOREVER, &answer));
+    CHECK_EQ(answer.value, 3);
+    CHECK_EQ(core_stop(self, other, NOH_STOP_KILL).kind, NOH_EXIT_KILLED);
+    core_end(&world, system);
+}
+
 /* ---- actors ask --------------------------------------------------------------------------- */
 
 NOH_MESSAGE(ask_it, (noh_ref, to), (int64_t, what), (int64_t, value));
@@ -959,6 +986,7 @@ static const test_case cases[] = {
     TEST(the_65537th_open_ask_is_refused),
     TEST(text_in_an_answer_stays_until_the_next_wait),
     TEST(an_actor_gets_its_answer_as_a_message),
+    TEST(a_join_may_be_polled),
     TEST(an_actor_that_fails_on_an_answer_leaves_no_trace),
     TEST(an_actor_gets_errors_as_noh_failure),
     TEST(an_actor_asks_itself),

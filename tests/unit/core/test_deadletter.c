@@ -229,11 +229,11 @@ static void subscribing_nobody_is_refused(void)
     core_end(&world, system);
 }
 
-static void a_thousand_dead_letters_are_few_lines(void)
+static void dead_letters_are_few_lines(int64_t now_ns)
 {
     core_world world;
     core_open(&world);
-    core_own_clock(&world, 1000 * NOH_SECOND);
+    core_own_clock(&world, now_ns);
     noh_system *system = core_system(&world, 1, NULL);
     noh_self *self = noh_system_self(system);
     for (int second = 0; second < 3; second++) {
@@ -248,6 +248,12 @@ static void a_thousand_dead_letters_are_few_lines(void)
     CHECK_EQ(core_logged(&world, "990 more dead letters were not logged"), 2);
     CHECK_EQ(core_dead(system, NOH_DEAD_GONE), 3000);
     core_end(&world, system);
+}
+
+static void a_thousand_dead_letters_are_few_lines(void)
+{
+    dead_letters_are_few_lines(1000 * NOH_SECOND);
+    dead_letters_are_few_lines(-1000 * NOH_SECOND);
 }
 
 static void lines_of_the_log_have_no_control_characters(void)

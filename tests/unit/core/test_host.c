@@ -18,6 +18,8 @@ NOH_MESSAGE(fail_now);
 NOH_MESSAGE(block);
 NOH_MESSAGE(sum, (int64_t, value));
 NOH_REQUEST(get_sum, sum);
+NOH_REQUEST(forget, sum);
+NOH_MESSAGE(arm_many, (int64_t, count));
 
 static core_gate gate = CORE_GATE;
 
@@ -66,6 +68,19 @@ static noh_err guest_block(noh_self *self, guest *me, const block *m)
     return NOH_OK;
 }
 
+static noh_err guest_forget(noh_self *self, guest *me, const forget *m)
+{
+    return NOH_OK;
+}
+
+static noh_err guest_arm_many(noh_self *self, guest *me, const arm_many *m)
+{
+    for (int64_t i = 0; i < m->count; i++) {
+        CHECK_OK(noh_after(self, 3600 * NOH_SECOND, noh_self_ref(self), tick, NULL));
+    }
+    return NOH_OK;
+}
+
 static noh_err guest_get_sum(noh_self *self, guest *me, const get_sum *m)
 {
     return noh_reply(self, sum, .value = me->sum);
@@ -73,7 +88,8 @@ static noh_err guest_get_sum(noh_self *self, guest *me, const get_sum *m)
 
 NOH_BEHAVIOR(guest, NOH_ON(poke, guest_poke), NOH_ON(count_down, guest_count_down),
              NOH_ON(later, guest_later), NOH_ON(tick, guest_tick), NOH_ON(fail_now, guest_fail),
-             NOH_ON(block, guest_block), NOH_ON(get_sum, guest_get_sum));
+             NOH_ON(block, guest_block), NOH_ON(forget, guest_forget),
+             NOH_ON(arm_many, guest_arm_many), NOH_ON(get_sum, guest_get_sum));
 
 /* ---- a loop ------------------------------------------------------------------------------- */
 
@@ -388,6 +404,100 @@ static void a_thread_that_ends_as_a_loop_leaves_its_guests(void)
     core_end(&world, system);
 }
 
+static void *ask_the_forgetful(void *arg)
+{
+    host_thread *h = arg;
+    noh_self *self = noh_system_self(h->system);
+    sum answer;
+    CHECK_ERR(noh_call(self, (noh_ref){h->guest}, forget, &answer), NOH_E_NO_ANSWER);
+    atomic_store(&h->over, true);
+    return NULL;
+}
+
+static void *ask_the_loop(void *arg)
+{
+    host_thread *h = arg;
+    noh_self *self = noh_system_self(h->system);
+    sum answer;
+    CHECK_OK(noh_call(self, (noh_ref){h->guest}, get_sum, &answer));
+    CHECK_EQ(answer.value, 5);
+    return NULL;
+}
+
+/* A promise that the loop took for its message is not the guest's. */
+static void guests_do_not_see_what_the_loop_has_in_hand(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    loop l;
+    open_loop(&l, system);
+    noh_ref ref = spawn_pinned(l.self);
+    host_thread of_loop = {.system = system, .guest = noh_self_ref(l.self).bits};
+    host_thread of_guest = {.system = system, .guest = ref.bits};
+    pthread_t first = core_thread(ask_the_loop, &of_loop);
+    (void)CORE_RECEIVE(get_sum, l.self);
+    noh_promise promise;
+    CHECK_OK(noh_promise_take(l.self, &promise));
+    pthread_t second = core_thread(ask_the_forgetful, &of_guest);
+    while (!atomic_load(&of_guest.over)) {
+        (void)noh_host_run(l.self);
+        sched_yield();
+    }
+    CHECK_OK(noh_promise_keep(l.self, promise, sum, .value = 5));
+    core_join_thread(first);
+    core_join_thread(second);
+    close_loop(&l);
+    core_end(&world, system);
+}
+
+/* Looking into its mailbox is no reason to be woken. */
+static void a_loop_that_looks_into_its_mailbox_may_sleep(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    loop l;
+    open_loop(&l, system);
+    noh_ref ref = spawn_pinned(l.self);
+    CHECK_OK(
+        noh_tell(l.self, ref, later, .home = noh_self_ref(l.self), .delay_ns = 3 * NOH_SECOND));
+    run_all(&l);
+    int before = atomic_load(&l.wakes);
+    for (int i = 0; i < 1000; i++) {
+        const noh_type *type;
+        const void *message;
+        CHECK_ERR(noh_receive(l.self, 0, &type, &message), NOH_E_TIMEOUT);
+        CHECK(noh_host_run(l.self) > 0);
+    }
+    CHECK_EQ(atomic_load(&l.wakes), before);
+    CHECK_OK(noh_tell(l.self, ref, poke, .value = 1)); /* but then it is */
+    CHECK_EQ(atomic_load(&l.wakes), before + 1);
+    close_loop(&l);
+    core_end(&world, system);
+}
+
+static void timers_of_loops_that_left_leave_no_records(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    size_t bytes = 0;
+    for (int i = 0; i < 60; i++) {
+        loop l;
+        open_loop(&l, system);
+        noh_ref ref = spawn_pinned(l.self);
+        CHECK_OK(noh_tell(l.self, ref, arm_many, .count = 4000));
+        run_all(&l);
+        close_loop(&l);
+        noh_self *self = noh_system_self(system);
+        (void)core_stop(self, ref, NOH_STOP_NOW);
+        CHECK_OK(noh_self_free(self));
+        pthread_mutex_lock(&world.fault.lock);
+        bytes = i == 20 ? world.fault.live_bytes : bytes;
+        CHECK(i <= 20 || world.fault.live_bytes < bytes + (1 << 20));
+        pthread_mutex_unlock(&world.fault.lock);
+    }
+    core_end(&world, system);
+}
+
 /* ---- stop --------------------------------------------------------------------------------- */
 
 static void a_loop_that_stops_the_system_runs_its_guests_to_the_end(void)
@@ -493,6 +603,9 @@ static const test_case cases[] = {
     TEST(guests_move_to_the_workers_when_the_loop_ends),
     TEST(timers_of_guests_outlive_the_loop),
     TEST(a_thread_that_ends_as_a_loop_leaves_its_guests),
+    TEST(guests_do_not_see_what_the_loop_has_in_hand),
+    TEST(a_loop_that_looks_into_its_mailbox_may_sleep),
+    TEST(timers_of_loops_that_left_leave_no_records),
     TEST(a_loop_that_stops_the_system_runs_its_guests_to_the_end),
     TEST(a_stop_waits_for_another_threads_loop_and_names_its_guest),
     TEST(a_stop_sees_the_end_of_guests_whose_loop_waits_for_a_message),

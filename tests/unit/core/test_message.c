@@ -514,7 +514,7 @@ static void a_box_that_was_refused_stays_with_the_caller(void)
     CHECK_EQ(drops, 1);
 }
 
-static void an_answers_box_belongs_to_the_answer(void)
+static void an_awaited_box_is_the_callers(void)
 {
     reset_drops();
     core_world world;
@@ -525,8 +525,12 @@ static void an_answers_box_belongs_to_the_answer(void)
     CHECK_OK(noh_call(self, to, fetch, &answer));
     CHECK_EQ(answer.number, 7);
     CHECK_EQ(drops, 0);
-    CHECK_EQ(call_ping(self, to), 0); /* the next wait ends the answer */
+    CHECK_EQ(call_ping(self, to), 0); /* the next wait ends the answer, but not what was moved */
+    CHECK_EQ(drops, 0);
+    CHECK(answer.box.drop == count_drop);
+    count_drop(noh_box_take(&answer.box), answer.box.size);
     CHECK_EQ(drops, 1);
+    CHECK(answer.box.drop == NULL);
     noh_future future;
     CHECK_OK(noh_ask(self, to, fetch, &future));
     CHECK_EQ(call_ping(self, to), 0);
@@ -671,7 +675,7 @@ static const test_case cases[] = {
     TEST(a_box_whose_handler_fails_is_dropped_once),
     TEST(a_box_that_dies_in_the_queue_is_dropped_once),
     TEST(a_box_that_was_refused_stays_with_the_caller),
-    TEST(an_answers_box_belongs_to_the_answer),
+    TEST(an_awaited_box_is_the_callers),
     TEST(boxes_in_flight_are_dropped_when_the_system_ends),
     TEST(a_shared_payload_is_dropped_by_the_last_holder),
     TEST(a_refused_message_holds_no_shared_payload),

@@ -64,6 +64,59 @@ static void a_taken_name_stays_with_its_owner(void)
     core_end(&world, system);
 }
 
+NOH_MESSAGE(carry, (noh_box, box));
+
+NOH_NO_STATE(carrier);
+
+static noh_err carrier_started(noh_self *self, carrier *me, const carry *start)
+{
+    return NOH_OK;
+}
+
+static noh_err carrier_go_on(noh_self *self, carrier *me, const go_on *m)
+{
+    return NOH_OK;
+}
+
+NOH_BEHAVIOR_WITH(carrier, carry, carrier_started, NOH_ON(go_on, carrier_go_on));
+
+static void count_drop(void *data, size_t size)
+{
+    ++*(atomic_int *)data;
+}
+
+/* No actor, so nobody dies, holds a place, or takes what the caller gave. */
+static void a_spawn_whose_name_is_taken_makes_nothing(void)
+{
+    atomic_int drops = 0;
+    core_world world;
+    noh_system *system = core_start(&world, 2, &(noh_options){.actors_max = 2});
+    noh_self *self = noh_system_self(system);
+    noh_spawn_options named = {.name = "n"};
+    noh_ref first;
+    noh_ref second = NOH_NO_REF;
+    noh_box box = {&drops, 1, count_drop};
+    CHECK_OK(noh_spawn_with(self, &noh_behavior_carrier, NULL, &named, &first));
+    for (int i = 0; i < 100; i++) {
+        CHECK_ERR(noh_spawn_with(self, &noh_behavior_carrier, NOH_VALUE(carry, .box = box), &named,
+                                 &second),
+                  NOH_E_TAKEN);
+        CHECK(noh_ref_is_none(second));
+    }
+    named.name = "";
+    CHECK_ERR(noh_spawn_with(self, &noh_behavior_carrier, NULL, &named, &second), NOH_E_INVAL);
+    CHECK_EQ(drops, 0);
+    CHECK_EQ(names(system), 1);
+    CHECK_EQ(core_actors(system), 1);
+    named.name = "m";
+    CHECK_OK(
+        noh_spawn_with(self, &noh_behavior_carrier, NOH_VALUE(carry, .box = box), &named, &second));
+    CHECK(noh_ref_equal(noh_lookup(system, "n"), first));
+    CHECK(noh_ref_equal(noh_lookup(system, "m"), second));
+    core_end(&world, system);
+    CHECK_EQ(drops, 1);
+}
+
 static void an_actor_may_have_several_names(void)
 {
     static const char *const several[] = {"a", "b", "c", "d", "e"};
@@ -265,6 +318,7 @@ static void a_name_does_not_let_messages_in_before_the_start_hook(void)
 static const test_case cases[] = {
     TEST(a_name_finds_its_actor_until_it_ends),
     TEST(a_taken_name_stays_with_its_owner),
+    TEST(a_spawn_whose_name_is_taken_makes_nothing),
     TEST(an_actor_may_have_several_names),
     TEST(names_have_1_to_255_bytes),
     TEST(a_thread_may_have_a_name),

@@ -159,6 +159,8 @@ static void telling_nobody_is_gone_and_counted(void)
         {live.bits | (UINT64_C(1) << 54)}, /* another node */
         {live.bits ^ (UINT64_C(1) << 26)}, /* an index that was never used */
         {UINT64_C(0x7ffffff) << 27},       /* index 0 */
+        {UINT64_C(0xffffffff) << 27},
+        {noh_self_ref(self).bits & ~UINT64_C(0x7ffffff)},
     };
     uint64_t gone = 0;
     for (size_t i = 0; i < sizeof nobody / sizeof nobody[0]; i++) {

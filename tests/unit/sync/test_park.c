@@ -124,7 +124,7 @@ static void no_wake_up_is_lost(void)
     CHECK_EQ(pthread_create(&threads[PUBLISHERS], NULL, lock_now_and_then, NULL), 0);
     uint32_t taken = 0;
     while (taken < PUBLISHERS * ROUNDS) {
-        uint32_t some = xchg_seq_cst(&published, 0);
+        uint32_t some = atomic_exchange(&published, 0);
         taken += some;
         if (some > 0) {
             inside++;

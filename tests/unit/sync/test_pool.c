@@ -156,7 +156,7 @@ static void *trade(void *arg)
         for (int k = 0; k < 8; k++) {
             block[k] = (uint64_t)i * 8;
         }
-        block = xchg_seq_cst(&places[test_below(&chance, PLACES)], block);
+        block = atomic_exchange(&places[test_below(&chance, PLACES)], block);
         if (block != NULL) {
             for (int k = 0; k < 8; k++) {
                 CHECK_EQ(block[k], block[0]);
