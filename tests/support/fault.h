@@ -87,10 +87,10 @@ static inline void fault_free(void *world, void *block, size_t size)
         fprintf(stderr, "free of %zu bytes, but the block has %zu\n", size, header->size);
         abort();
     }
-    fault_count(state, &state->live_blocks, 1, -1);
-    fault_count(state, &state->live_bytes, size, -1);
     memset(header, 0x5a, sizeof *header + size);
     state->real.free(state->real.world, header, sizeof *header + size);
+    fault_count(state, &state->live_bytes, size, -1);
+    fault_count(state, &state->live_blocks, 1, -1); /* last: who sees 0 may end this world */
 }
 
 static inline void *fault_pages_reserve(void *world, size_t size)
