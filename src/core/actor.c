@@ -212,6 +212,13 @@ static void give_back(nohi_worker *w)
     }
 }
 
+/* A message was taken from the inbox, and will not be in the queue. */
+static void leave_inbox(nohi_actor *a, nohi_message *message)
+{
+    message->placed = 0;
+    sub_relaxed(&a->gate.inbox_len, nohi_message_is_counted(message)); /* counter */
+}
+
 bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a)
 {
     nohi_slots *slots = w->slots;
@@ -228,7 +235,7 @@ bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a)
             taken->next = late;
             late = taken;
             taken = next;
-            sub_relaxed(&a->gate.inbox_len, nohi_message_is_counted((nohi_message *)late));
+            leave_inbox(a, (nohi_message *)late);
         }
     }
     pthread_mutex_unlock(&slots->lock);
@@ -243,10 +250,12 @@ bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a)
 void nohi_actor_splice(nohi_actor *a, nohi_letter *oldest)
 {
     nohi_letter *newest = oldest;
-    uint32_t count = nohi_message_is_counted((nohi_message *)newest);
-    while (newest->next != NULL) {
-        newest = newest->next;
-        count += nohi_message_is_counted((nohi_message *)newest);
+    uint32_t count = 0;
+    uint32_t placed = 0; /* they keep their places until they are popped */
+    for (nohi_letter *at = oldest; at != NULL; at = at->next) {
+        newest = at;
+        count += nohi_message_is_counted((nohi_message *)at);
+        placed += ((nohi_message *)at)->placed;
     }
     if (a->head == NULL) {
         a->head = oldest;
@@ -258,20 +267,18 @@ void nohi_actor_splice(nohi_actor *a, nohi_letter *oldest)
     store_relaxed(&a->len, len);
     if (!nohi_actor_is_exact(a)) {
         store_relaxed(&a->gate.local_len, len); /* first here, then out there: never too few */
-        sub_relaxed(&a->gate.inbox_len, count);
+    }
+    if (count > placed) {
+        sub_relaxed(&a->gate.inbox_len, count - placed);
     }
 }
 
 void nohi_actor_push_back(nohi_actor *a, nohi_message *message)
 {
-    uint32_t counted = nohi_message_is_counted(message);
     message->letter.next = a->head;
     a->tail = a->head == NULL ? &message->letter : a->tail;
     a->head = &message->letter;
-    bump_by(&a->len, counted);
-    if (nohi_actor_is_exact(a)) {
-        add_relaxed(&a->gate.inbox_len, counted); /* counter, SND-3 */
-    }
+    bump_by(&a->len, nohi_message_is_counted(message));
 }
 
 nohi_extra *nohi_actor_extra(nohi_worker *w, nohi_actor *a)
@@ -326,13 +333,7 @@ static noh_err make_start(noh_self *self, const noh_behavior *behavior, const vo
 void nohi_actor_open(nohi_actor *a, unsigned traits, uint32_t mailbox_max)
 {
     uint32_t late = load_relaxed(&a->len); /* private: late letters may lie there */
-    if (nohi_actor_is_exact(a)) {
-        sub_relaxed(&a->gate.inbox_len, late); /* counter, SND-3 */
-    }
     store_relaxed(&a->mailbox_max, mailbox_max);
-    if (nohi_actor_is_exact(a)) {
-        add_relaxed(&a->gate.inbox_len, late);
-    }
     store_relaxed(&a->gate.local_len, nohi_actor_is_exact(a) ? 0 : late);
     store_relaxed(&a->gate.stop, 0); /* GAT-5: only older generations can have asked */
     nohi_gate_open(&a->gate, traits);

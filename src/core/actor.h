@@ -149,19 +149,32 @@ NOHI_INLINE void nohi_actor_append(nohi_actor *a, nohi_message *message)
     nohi_actor_append_as(a, message, nohi_message_is_counted(message));
 }
 
+/* A message that left the mailbox has no place there any more. */
+NOHI_INLINE void nohi_actor_give_place(nohi_actor *a, nohi_message *message)
+{
+    if (NOHI_UNLIKELY(message->placed)) {
+        message->placed = 0;
+        sub_relaxed(&a->gate.inbox_len, 1); /* counter, SND-3 */
+    }
+}
+
 NOHI_INLINE nohi_message *nohi_actor_pop(nohi_actor *a)
 {
     nohi_message *message = (nohi_message *)a->head;
-    uint32_t counted = nohi_message_is_counted(message);
     a->head = message->letter.next;
-    bump_by(&a->len, 0 - counted);
-    if (NOHI_UNLIKELY(nohi_actor_is_exact(a))) {
-        sub_relaxed(&a->gate.inbox_len, counted); /* counter, SND-3 */
-    }
+    bump_by(&a->len, 0u - nohi_message_is_counted(message));
+    nohi_actor_give_place(a, message);
     return message;
 }
 
-/* Undoes a pop. */
+/* The same for one that is plain. */
+NOHI_INLINE void nohi_actor_pop_plain(nohi_actor *a, const nohi_message *message)
+{
+    a->head = message->letter.next;
+    bump_by(&a->len, UINT32_MAX);
+}
+
+/* Undoes a pop, but for the place. */
 void nohi_actor_push_back(nohi_actor *a, nohi_message *message);
 
 /* Moves what waits in the inbox behind the queue. The owner; the actor is SIGNALED. */

@@ -28,7 +28,7 @@ typedef enum nohi_message_kind {
     NOHI_STOPPING, /* to a worker: say that you have seen it */
 } nohi_message_kind;
 
-enum { NOHI_NUMBER_BITS = 24, NOHI_NUMBER_MAX = (1 << NOHI_NUMBER_BITS) - 1 };
+enum { NOHI_NUMBER_BITS = 23, NOHI_NUMBER_MAX = (1 << NOHI_NUMBER_BITS) - 1 };
 
 /* A message on its way: 32 bytes, then the struct, then its text and lists. */
 typedef struct nohi_message {
@@ -37,6 +37,7 @@ typedef struct nohi_message {
     noh_ref from;
     uint32_t generation; /* of the actor it is meant for */
     uint32_t kind : 4;
+    uint32_t placed : 1;     /* it has a place in a mailbox that counts exactly: send.c, SND-3 */
     uint32_t size_class : 3; /* of the block, for the pool */
     uint32_t owns : 1;       /* boxes or shared payloads: to be released field by field */
     uint32_t number : NOHI_NUMBER_BITS;
@@ -56,11 +57,19 @@ NOHI_INLINE bool nohi_message_is_counted(const nohi_message *message)
     return message->kind <= NOHI_TICK;
 }
 
+/* Told or asked, and no place to give back. In one comparison. */
+NOHI_INLINE bool nohi_message_is_plain(const nohi_message *message)
+{
+    _Static_assert(NOHI_TELL == 0 && NOHI_REQUEST == 1, "these two have no other bits");
+    return (message->kind & ~1u) == 0 && message->placed == 0;
+}
+
 /* In one store. */
 NOHI_INLINE void nohi_message_tag(nohi_message *message, nohi_message_kind kind, uint32_t number,
                                   unsigned size_class)
 {
     message->kind = (unsigned)kind & 15u;
+    message->placed = 0;
     message->size_class = size_class & 7u;
     message->owns = 0;
     message->number = number & NOHI_NUMBER_MAX;

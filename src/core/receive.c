@@ -22,6 +22,7 @@
 #include "timer.h"
 
 static NOHI_COLD void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message);
+static NOHI_NOINLINE void handle_odd(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message);
 static NOHI_COLD const noh_handler *find_equal(const noh_behavior *behavior, const noh_type *type);
 static NOHI_NOINLINE void begin_busy_turn(nohi_worker *w, nohi_actor *a);
@@ -73,6 +74,22 @@ NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, void *state, nohi_messag
     call(w, a, handler->fn, state, message);
 }
 
+/* A letter that is not plain, or not for this tenant, or one that ends it. */
+static void handle_odd(nohi_worker *w, nohi_actor *a)
+{
+    uint32_t generation = nohi_gate_generation(&a->gate);
+    nohi_message *message = nohi_actor_pop(a);
+    if (message->generation != generation) {
+        nohi_receive_late(w, a, message); /* RCV-3 */
+    } else if (nohi_gate_stop_kind(&a->gate, generation) >= NOH_STOP_NOW) {
+        obey_stop(w, a, message);
+    } else if (message->kind <= NOHI_REQUEST) {
+        deliver(w, a, nohi_actor_state(a), message);
+    } else {
+        handle_notice(w, a, message);
+    }
+}
+
 /* All that waits, or a batch of it (RCV-1), unless the actor ends. */
 NOHI_INLINE void handle_letters(nohi_worker *w, nohi_actor *a)
 {
@@ -80,17 +97,15 @@ NOHI_INLINE void handle_letters(nohi_worker *w, nohi_actor *a)
     uint32_t left = NOHI_BATCH;
     bool more = a->head != NULL;
     while (more) {
-        nohi_message *message = nohi_actor_pop(a);
+        nohi_message *message = (nohi_message *)a->head;
         more = &message->letter != last;
-        uint32_t generation = nohi_gate_generation(&a->gate);
-        if (NOHI_UNLIKELY(message->generation != generation)) {
-            nohi_receive_late(w, a, message); /* RCV-3 */
-        } else if (NOHI_UNLIKELY(nohi_gate_stop_kind(&a->gate, generation) >= NOH_STOP_NOW)) {
-            obey_stop(w, a, message);
-        } else if (NOHI_LIKELY(message->kind <= NOHI_REQUEST)) {
+        if (NOHI_LIKELY(nohi_message_is_plain(message) &&
+                        message->generation == nohi_gate_generation(&a->gate) &&
+                        !nohi_gate_has_stop(&a->gate))) {
+            nohi_actor_pop_plain(a, message);
             deliver(w, a, nohi_actor_state(a), message);
         } else {
-            handle_notice(w, a, message);
+            handle_odd(w, a);
         }
         nohi_send_flush(w); /* SND-2 */
         if (NOHI_UNLIKELY(a->flags & (NOHI_EXITING | NOHI_ENDED))) {

@@ -121,7 +121,7 @@ static void push(nohi_worker *w, nohi_actor *a, nohi_letter *newest, nohi_letter
 }
 
 /* A place in a mailbox with a bound of its own; false: it is full (SND-3). */
-static bool take_place(nohi_actor *a, const nohi_message *message, bool force)
+static bool take_place(nohi_actor *a, nohi_message *message, bool force)
 {
     uint32_t bound = force ? UINT32_MAX : nohi_actor_bound(a);
     if (!nohi_message_is_counted(message)) {
@@ -133,6 +133,7 @@ static bool take_place(nohi_actor *a, const nohi_message *message, bool force)
             return false;
         }
     } while (!cas_relaxed(&a->gate.inbox_len, &taken, taken + 1));
+    message->placed = 1;
     return true;
 }
 

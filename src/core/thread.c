@@ -189,6 +189,7 @@ static void pump(nohi_worker *w)
         taken += nohi_message_is_counted(message);
         noh_future future;
         if (message->generation != nohi_gate_generation(&a->gate)) {
+            message->placed = 0;
             nohi_receive_late(w, a, message);
         } else if (nohi_message_is_answer(message)) {
             (void)nohi_ask_arrived(w, a, &message, &future);

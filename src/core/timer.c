@@ -7,8 +7,8 @@
  * Owner       The wheel and a record's plain fields: the worker it lies on. `state`: any thread.
  * Invariants  TIM-1  a timer fires or is cancelled, never both: one cas on `state` decides.
  *             TIM-2  a record is reused only under a new serial, so an old noh_timer is SPENT.
- *             TIM-3  at most one tick of a periodic timer is unhandled (two, should a tick of the last
- *                    but one timer of its record have waited all that time).
+ *             TIM-3  at most one tick of a periodic timer is unhandled (two, should one of a cancelled
+ *                    timer that had its record before be handled meanwhile).
  *             TIM-4  the command to drop a timer reaches the wheel's owner after the command to add
  *                    it: when a host loop leaves, its timers go to worker 0 before the loop's home
  *                    closes, and what arrives at the home afterwards follows them.
@@ -31,10 +31,8 @@ enum {
     NO_WHEEL = 0xffff, /* of a timer that is never due; no home has this number */
     RECORDS_KEPT = 2 * NOHI_TIMER_PAGE,
 };
-/* A tick's number has a bit left for its timer's serial. */
-enum { TICK_SERIAL = NOHI_TIMER_PAGE * NOHI_TIMER_PAGES };
-_Static_assert(TICK_SERIAL <= NOHI_NUMBER_MAX / 2 + 1,
-               "a tick's number holds a record's and a bit");
+_Static_assert(NOHI_TIMER_PAGE *NOHI_TIMER_PAGES <= NOHI_NUMBER_MAX + 1,
+               "a tick's number is that of its timer's record");
 
 struct nohi_timer {
     nohi_wheel_node node;
@@ -489,13 +487,6 @@ void nohi_timer_fire(nohi_worker *w, int64_t now_ns)
     }
 }
 
-static uint32_t tick_number(nohi_timer *t)
-{
-    uint32_t serial = load_relaxed(&t->state) >> STATE_BITS; /* re-checked: TIM-3 is kept as well as
-                                                                one bit can */
-    return t->number | (serial % 2) * TICK_SERIAL;
-}
-
 static void send_tick(nohi_worker *w, nohi_timer *t)
 {
     if (load_relaxed(&t->tick_waits) != 0 || nohi_is_stopping(w->system)) {
@@ -503,8 +494,8 @@ static void send_tick(nohi_worker *w, nohi_timer *t)
     }
     const nohi_message *m = t->message;
     nohi_message *tick;
-    noh_err err = nohi_message_new(&w->pool, m->type, (const void *)(m + 1), NOHI_TICK,
-                                   tick_number(t), &tick);
+    noh_err err =
+        nohi_message_new(&w->pool, m->type, (const void *)(m + 1), NOHI_TICK, t->number, &tick);
     if (err != NOH_OK) {
         bump(&w->counts.sent);
         nohi_dead_note(w, m->from, t->to, m->type, NULL, NOH_DEAD_NOMEM);
@@ -548,10 +539,7 @@ static void fire(nohi_worker *w, nohi_timer *t, int64_t now_ns)
 
 void nohi_timer_tick_done(nohi_system *system, uint32_t number)
 {
-    nohi_timer *t = record(system, number % TICK_SERIAL);
-    if (tick_number(t) == number) { /* not one of a timer that had the record before */
-        store_relaxed(&t->tick_waits, 0);
-    }
+    store_relaxed(&record(system, number)->tick_waits, 0);
 }
 
 /* ---- idle --------------------------------------------------------------------------------- */

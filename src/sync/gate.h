@@ -129,6 +129,12 @@ NOHI_INLINE bool nohi_gate_ask_stop(nohi_gate *gate, uint32_t generation, unsign
     return true;
 }
 
+/* Was a stop asked, of this generation or an older one? */
+NOHI_INLINE bool nohi_gate_has_stop(nohi_gate *gate)
+{
+    return load_relaxed(&gate->stop) != 0; /* re-checked: the STOP letter follows */
+}
+
 /* The strongest stop asked of this generation: -1 none, else its kind. The owner. */
 NOHI_INLINE int nohi_gate_stop_kind(nohi_gate *gate, uint32_t generation)
 {
