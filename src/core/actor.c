@@ -367,7 +367,7 @@ static noh_ref move_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavi
                     (bound != 0 ? NOHI_TRAIT_BOUNDED : 0u) | (pinned ? NOHI_TRAIT_PINNED : 0u) |
                         (is_named(options) ? NOHI_TRAIT_NAMED : 0u),
                     bound != 0 ? bound | NOHI_EXACT : w->system->options.mailbox_max);
-    a->behavior = behavior;
+    store_relaxed(&a->behavior, behavior);
     a->extra = NULL;
     if (start != NULL) {
         start->generation = nohi_gate_generation(&a->gate);
@@ -525,8 +525,9 @@ static noh_err make_state(nohi_worker *w, nohi_actor *a, const noh_behavior *beh
 
 static void drop_state(nohi_worker *w, nohi_actor *a)
 {
-    if (a->behavior != NULL && !nohi_state_is_inline(a->behavior)) {
-        nohi_free(&w->system->env, a->state_block, a->behavior->state_size);
+    const noh_behavior *behavior = nohi_actor_behavior(a);
+    if (behavior != NULL && !nohi_state_is_inline(behavior)) {
+        nohi_free(&w->system->env, a->state_block, behavior->state_size);
         a->state_block = NULL;
     }
 }
@@ -614,19 +615,20 @@ static void run_last_hook(nohi_worker *w, nohi_actor *a)
         return;
     }
     noh_handler_fn hook = nohi_behavior_hook(
-        a->behavior, exit->kind == NOH_EXIT_FAILED ? NOH_HOOK_FAILURE : NOH_HOOK_STOP);
+        nohi_actor_behavior(a), exit->kind == NOH_EXIT_FAILED ? NOH_HOOK_FAILURE : NOH_HOOK_STOP);
     if (hook == NULL) {
         return;
     }
+    bool in_turns = self->in_handler;
     self->message = NULL;
     self->answer_state = NOHI_UNANSWERED;
     self->in_handler = true;
     store_relaxed(&w->running_type, NULL); /* counter: for the stop report */
     noh_err err = hook(self, nohi_actor_state(a), exit);
-    self->in_handler = false;
+    self->in_handler = in_turns;
     if (err != NOH_OK) {
-        nohi_log(w->system, NOH_LOG_ERROR, self->ref, a->behavior, "a stop hook failed: %s",
-                 noh_err_text(err));
+        nohi_log(w->system, NOH_LOG_ERROR, self->ref, nohi_actor_behavior(a),
+                 "a stop hook failed: %s", noh_err_text(err));
     }
 }
 
@@ -704,7 +706,7 @@ static void close_slot(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
         drain(w, a, watchers);
     }
     a->flags = (uint8_t)((a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) | NOHI_ENDED);
-    a->behavior = NULL;
+    store_relaxed(&a->behavior, NULL);
 }
 
 static bool has_letters(nohi_actor *a)

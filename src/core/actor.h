@@ -59,9 +59,9 @@ typedef struct nohi_actor {
     };
     nohi_letter *head; /* oldest */
     nohi_letter *tail;
-    const noh_behavior *behavior; /* NULL for a plain thread */
-    nohi_extra *extra;            /* or NULL */
-    uint32_t run_next;            /* run list, handed stack, or free list */
+    atom(const noh_behavior *) behavior; /* NULL for a plain thread; others may read it */
+    nohi_extra *extra;                   /* or NULL */
+    uint32_t run_next;                   /* run list, handed stack, or free list */
     atom(uint32_t) len; /* messages between head and tail, not notices; others may read it */
     atom(uint32_t) mailbox_max; /* constant for a generation; NOHI_EXACT: given at spawn */
     atom(uint8_t) life;         /* others may read it */
@@ -75,9 +75,14 @@ NOHI_INLINE bool nohi_state_is_inline(const noh_behavior *behavior)
     return behavior->state_size <= NOHI_STATE_INLINE;
 }
 
+NOHI_INLINE const noh_behavior *nohi_actor_behavior(nohi_actor *a)
+{
+    return load_relaxed(&a->behavior); /* constant for a generation */
+}
+
 NOHI_INLINE void *nohi_actor_state(nohi_actor *a)
 {
-    return NOHI_LIKELY(nohi_state_is_inline(a->behavior)) ? a->state : a->state_block;
+    return NOHI_LIKELY(nohi_state_is_inline(nohi_actor_behavior(a))) ? a->state : a->state_block;
 }
 
 NOHI_INLINE uint32_t nohi_ref_index(noh_ref ref)

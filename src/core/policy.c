@@ -33,6 +33,7 @@ enum {
     KNOWN = 4,               /* samples */
     SAMPLE_NS = 50000,
     INTERVAL_MAX = 256,
+    HOST_INTERVAL_MAX = 64, /* a host loop looks at the clock after each sample */
     WARM_UP = 16,
     WARM_UP_INTERVAL = 4,
     ASK_NS = 10000, /* heavy work worth asking for */
@@ -88,8 +89,10 @@ void nohi_policy_sample_begin(nohi_worker *w)
 }
 
 /* So that there is one sample in SAMPLE_NS, whatever turns cost. */
-static uint32_t next_interval(nohi_policy *p, int64_t now_ns)
+static uint32_t next_interval(nohi_worker *w, int64_t now_ns)
 {
+    nohi_policy *p = &w->policy;
+    int64_t most = w->kind == NOHI_HOST ? HOST_INTERVAL_MAX : INTERVAL_MAX;
     if (p->warm_up < WARM_UP) {
         p->warm_up++;
         return WARM_UP_INTERVAL;
@@ -97,7 +100,7 @@ static uint32_t next_interval(nohi_policy *p, int64_t now_ns)
     int64_t turns = (int64_t)p->interval + 1;
     int64_t turn_ns = (now_ns - p->last_sample_ns) / turns + 1;
     int64_t interval = SAMPLE_NS / turn_ns;
-    return interval > INTERVAL_MAX ? INTERVAL_MAX : (uint32_t)interval;
+    return (uint32_t)(interval > most ? most : interval);
 }
 
 static void wake_a_sleeper(nohi_worker *w)
@@ -129,11 +132,13 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     int64_t done = (int64_t)(acts(w) - p->acts_before);
     uint64_t sends = load_relaxed(&w->counts.sent) - p->sends_before; /* private */
     p->sampling = false;
-    p->interval = next_interval(p, now_ns);
+    p->sampled = true;
+    p->interval = next_interval(w, now_ns);
     p->countdown = p->interval;
     p->last_sample_ns = now_ns;
     nohi_worker_look_at_timers(w, now_ns);
-    nohi_kind *kind = a->behavior == NULL ? NULL : nohi_policy_kind(w, a->behavior);
+    const noh_behavior *behavior = nohi_actor_behavior(a);
+    nohi_kind *kind = behavior == NULL ? NULL : nohi_policy_kind(w, behavior);
     p->flow_home = NOHI_STAY;
     if (done == 0 || kind == NULL) {
         return;
@@ -191,7 +196,7 @@ static bool may_give(nohi_worker *w, nohi_actor *a)
         (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
         return false;
     }
-    nohi_kind *kind = nohi_policy_kind(w, a->behavior);
+    nohi_kind *kind = nohi_policy_kind(w, nohi_actor_behavior(a));
     return kind != NULL && is_heavy(kind);
 }
 
@@ -257,7 +262,7 @@ int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender)
     if (sends_to != NOHI_STAY || noh_ref_is_none(sender)) {
         return sends_to;
     }
-    nohi_kind *kind = nohi_policy_kind(w, a->behavior);
+    nohi_kind *kind = nohi_policy_kind(w, nohi_actor_behavior(a));
     nohi_actor *from = nohi_actor_of(w->slots, sender);
     if (kind == NULL || !is_light(kind) || from == NULL) {
         return NOHI_STAY;

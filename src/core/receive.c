@@ -58,7 +58,7 @@ NOHI_INLINE void call(nohi_worker *w, nohi_actor *a, noh_handler_fn fn, void *st
 /* To the handler of its type. */
 NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, void *state, nohi_message *message)
 {
-    const noh_behavior *behavior = a->behavior;
+    const noh_behavior *behavior = nohi_actor_behavior(a);
     const noh_handler *handler = behavior->handlers;
     const noh_type *type = message->type;
     for (size_t left = behavior->handler_count; handler->type != type; handler++) {
@@ -135,8 +135,7 @@ NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
     NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
-    store_relaxed(&w->running, index); /* counter: both for the stop report */
-    store_relaxed(&w->running_behavior, a->behavior);
+    store_relaxed(&w->running, index); /* counter: for the stop report */
     w->self.actor = a;
     w->self.ref = (noh_ref){(uint64_t)nohi_gate_generation(&a->gate) << NOHI_INDEX_BITS | index};
     if (NOHI_UNLIKELY(w->policy.countdown-- == 0)) {
@@ -145,10 +144,8 @@ NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
     if (NOHI_UNLIKELY(a->flags & (NOHI_SIGNALED | NOHI_TIMED))) {
         begin_busy_turn(w, a);
     }
-    if (NOHI_LIKELY(a->behavior != NULL)) {
-        w->self.in_handler = true;
+    if (NOHI_LIKELY(nohi_actor_behavior(a) != NULL)) {
         handle_letters(w, a);
-        w->self.in_handler = false;
         end_turn(w, a, index);
     } else {
         nohi_receive_bury(w, a);
@@ -156,16 +153,18 @@ NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
     }
 }
 
-void nohi_receive_turns(nohi_worker *w, uint32_t turns)
+void nohi_receive_turns(nohi_worker *w)
 {
-    for (; turns > 0 && !nohi_hint_is_raised(&w->mail); turns--) {
-        uint32_t index;
-        nohi_actor *a = nohi_worker_next(w, &index);
-        if (a == NULL) {
-            return;
-        }
+    uint32_t index;
+    nohi_actor *a;
+    w->self.in_handler = true;
+    w->policy.sampled = false;
+    while (!w->policy.sampled && !nohi_hint_is_raised(&w->mail) &&
+           (a = nohi_worker_next(w, &index)) != NULL) {
         turn(w, a, index);
     }
+    w->self.in_handler = false;
+    nohi_send_flush(w); /* what the last turn's end has sent */
 }
 
 /* What some turns need before their first letter: the inbox, the clock of an idle time-out. */
@@ -198,8 +197,8 @@ void nohi_receive_after_failure(nohi_worker *w)
     nohi_actor *a = w->self.actor;
     w->self.in_handler = false;
     if (load_relaxed(&a->life) == NOHI_ENDING) {
-        nohi_log(w->system, NOH_LOG_ERROR, w->self.ref, a->behavior, "a stop hook failed: %s",
-                 w->self.failure.text);
+        nohi_log(w->system, NOH_LOG_ERROR, w->self.ref, nohi_actor_behavior(a),
+                 "a stop hook failed: %s", w->self.failure.text);
         nohi_actor_end_rest(w, a, &w->ending);
     } else {
         fail(w, a);
@@ -246,7 +245,7 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
         self->answered = (noh_future){0};
         return;
     case NOHI_START:
-        call(w, a, a->behavior->on_start, nohi_actor_state(a), message);
+        call(w, a, nohi_actor_behavior(a)->on_start, nohi_actor_state(a), message);
         a->flags = (uint8_t)(a->flags & ~NOHI_UNSTARTED);
         return;
     case NOHI_STOP:
@@ -358,7 +357,7 @@ static void fail(nohi_worker *w, nohi_actor *a)
     nohi_send_flush(w); /* what it told before it failed was told */
     self->message = NULL;
     self->answered = (noh_future){0};
-    nohi_log(w->system, NOH_LOG_ERROR, self->ref, a->behavior, "failed in %s: %s (%s)",
+    nohi_log(w->system, NOH_LOG_ERROR, self->ref, nohi_actor_behavior(a), "failed in %s: %s (%s)",
              message == NULL || message->type == NULL ? "a message" : message->type->name,
              exit.text, noh_err_name(exit.code));
     bool starting = message != NULL && message->kind == NOHI_START;

@@ -5,8 +5,8 @@
 
 #include "worker.h"
 
-/* Runs turns of the actors in the run list, `turns` at most, until there is none or mail came. */
-void nohi_receive_turns(nohi_worker *w, uint32_t turns);
+/* Runs turns of the actors in the run list until there is none, mail came, or one was sampled. */
+void nohi_receive_turns(nohi_worker *w);
 /* A letter for a tenant that is no more. Takes it over. */
 void nohi_receive_late(nohi_worker *w, nohi_actor *a, nohi_message *message);
 /* Letters that lie in a slot where nobody lives any more. */

@@ -171,7 +171,7 @@ bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message, noh
         *message = NULL;
         return true;
     }
-    if (a->behavior != NULL) {
+    if (nohi_actor_behavior(a) != NULL) {
         close_ask(asks, number);
         return true;
     }

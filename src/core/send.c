@@ -33,7 +33,7 @@ static NOHI_COLD noh_err refused(noh_self *self, noh_ref to, const noh_type *typ
 
 /* The straight way first: a small plain message to an actor at home here that nobody else writes to
  * and that has no exact bound (its mailbox_max is negative, as a signed number). It looks before it
- * does anything, and calls nothing. */
+ * does anything, and calls nothing. An actor may come here by itself while a chain for it is open. */
 noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const void *message)
 {
     if (NOHI_UNLIKELY(self == NULL) || NOHI_UNLIKELY(type == NULL) ||

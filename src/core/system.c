@@ -391,8 +391,7 @@ static void name_holders(nohi_system *system, int64_t since_ns)
         }
         nohi_actor *a = nohi_slots_at(&system->slots, index);
         const noh_type *type = load_relaxed(&w->running_type);
-        nohi_log(system, NOH_LOG_ERROR, nohi_actor_ref(&system->slots, a),
-                 load_relaxed(&w->running_behavior),
+        nohi_log(system, NOH_LOG_ERROR, nohi_actor_ref(&system->slots, a), nohi_actor_behavior(a),
                  "holds up the stop: in the handler of %s for at least %lld ms",
                  type == NULL ? "a notice" : type->name,
                  (long long)((nohi_now(system) - since_ns) / NOH_MS));

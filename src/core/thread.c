@@ -38,7 +38,7 @@ static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker *
         return err;
     }
     nohi_actor_open(a, NOHI_TRAIT_THREAD | NOHI_TRAIT_PINNED, system->options.mailbox_max);
-    a->behavior = NULL;
+    store_relaxed(&a->behavior, NULL);
     a->extra = NULL;
     a->flags = NOHI_QUEUED; /* THR-1 */
     w->self =

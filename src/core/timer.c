@@ -570,7 +570,7 @@ noh_err noh_idle_after(noh_self *self, int64_t idle_ns)
     if (self == NULL || idle_ns < 0) {
         return NOH_E_INVAL;
     }
-    if (!self->in_handler || self->actor == NULL || self->actor->behavior == NULL) {
+    if (!self->in_handler || self->actor == NULL || nohi_actor_behavior(self->actor) == NULL) {
         return NOH_E_CONTEXT;
     }
     nohi_worker *w = self->worker;

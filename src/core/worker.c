@@ -16,9 +16,8 @@
 #include "timer.h"
 
 enum {
-    SPIN_NS = 50000,     /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
-    TURNS_PER_LOOK = 64, /* turns of a host between two looks at the clock */
-    FREE_MAX = 4096,     /* free slots that a home keeps for itself */
+    SPIN_NS = 50000, /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
+    FREE_MAX = 4096, /* free slots that a home keeps for itself */
 };
 
 static void redirect(nohi_worker *w, nohi_worker *gone);
@@ -224,7 +223,7 @@ static void loop(nohi_worker *w)
             }
         }
         if (w->run_first != 0) {
-            nohi_receive_turns(w, UINT32_MAX);
+            nohi_receive_turns(w);
         } else {
             rest(w);
         }
@@ -289,7 +288,7 @@ void nohi_worker_run(nohi_worker *w, int64_t until_ns)
         if (nohi_hint_is_raised(&w->mail)) {
             nohi_worker_attend(w);
         }
-        nohi_receive_turns(w, TURNS_PER_LOOK);
+        nohi_receive_turns(w);
     } while (w->run_first != 0 && nohi_now(w->system) < until_ns);
     store_relaxed(&w->running, 0); /* counter */
 }

@@ -113,7 +113,6 @@ struct nohi_worker {
 
     alignas(NOHI_CACHELINE) nohi_counts counts;
     atom(uint32_t) running; /* slot whose turn it is, 0 between turns; for the stop report */
-    atom(const noh_behavior *) running_behavior;
     atom(const noh_type *) running_type;
 
     /* any thread */
