@@ -136,22 +136,23 @@ NOHI_INLINE uint32_t nohi_actor_bound(nohi_actor *a)
     return load_relaxed(&a->mailbox_max) & ~NOHI_EXACT; /* constant for a generation */
 }
 
-/* The owner's queue. Notices take no room in it: they are not `counted`. */
-NOHI_INLINE void nohi_actor_append_as(nohi_actor *a, nohi_message *message, bool counted)
+/* The owner's queue; `len` is the caller's matter. */
+NOHI_INLINE void nohi_actor_link(nohi_actor *a, nohi_message *message)
 {
     message->letter.next = NULL;
-    if (a->head == NULL) {
+    if (NOHI_LIKELY(a->head == NULL)) {
         a->head = &message->letter;
     } else {
         a->tail->next = &message->letter;
     }
     a->tail = &message->letter;
-    bump_by(&a->len, counted);
 }
 
+/* Notices take no room in it. */
 NOHI_INLINE void nohi_actor_append(nohi_actor *a, nohi_message *message)
 {
-    nohi_actor_append_as(a, message, nohi_message_is_counted(message));
+    nohi_actor_link(a, message);
+    bump_by(&a->len, nohi_message_is_counted(message));
 }
 
 /* A message that left the mailbox has no place there any more. */

@@ -36,11 +36,16 @@ typedef struct nohi_message {
     const noh_type *type; /* NULL for a notice without content */
     noh_ref from;
     uint32_t generation; /* of the actor it is meant for */
-    uint32_t kind : 4;
-    uint32_t placed : 1;     /* it has a place in a mailbox that counts exactly: send.c, SND-3 */
-    uint32_t size_class : 3; /* of the block, for the pool */
-    uint32_t owns : 1;       /* boxes or shared payloads: to be released field by field */
-    uint32_t number : NOHI_NUMBER_BITS;
+    union {
+        struct {
+            uint32_t kind : 4;
+            uint32_t placed : 1;     /* it has a place in a mailbox that counts exactly: SND-3 */
+            uint32_t size_class : 3; /* of the block, for the pool */
+            uint32_t owns : 1;       /* boxes or shared payloads: to be released field by field */
+            uint32_t number : NOHI_NUMBER_BITS;
+        };
+        uint32_t tag; /* all of them */
+    };
 } nohi_message;
 
 _Static_assert(sizeof(nohi_message) == 32, "two messages to a cache line pair");
@@ -61,7 +66,8 @@ NOHI_INLINE bool nohi_message_is_counted(const nohi_message *message)
 NOHI_INLINE bool nohi_message_is_plain(const nohi_message *message)
 {
     _Static_assert(NOHI_TELL == 0 && NOHI_REQUEST == 1, "these two have no other bits");
-    return (message->kind & ~1u) == 0 && message->placed == 0;
+    const nohi_message not_plain = {.kind = 15u - NOHI_REQUEST, .placed = 1};
+    return (message->tag & not_plain.tag) == 0;
 }
 
 /* In one store. */

@@ -132,7 +132,6 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     int64_t done = (int64_t)(acts(w) - p->acts_before);
     uint64_t sends = load_relaxed(&w->counts.sent) - p->sends_before; /* private */
     p->sampling = false;
-    p->sampled = true;
     p->interval = next_interval(w, now_ns);
     p->countdown = p->interval;
     p->last_sample_ns = now_ns;

@@ -24,7 +24,6 @@ typedef struct nohi_policy {
     int64_t heavy_turn_ns;  /* mean over all turns of the time of those that others may pull */
     /* the sample being taken */
     bool sampling;
-    bool sampled; /* one was taken since this was reset */
     int64_t began_ns;
     int64_t remote_ns;
     uint64_t acts_before;

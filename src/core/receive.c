@@ -29,7 +29,8 @@ static NOHI_NOINLINE void begin_busy_turn(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE void close_message(nohi_worker *w, nohi_message *message);
 static NOHI_COLD void fail_with(nohi_worker *w, nohi_actor *a, noh_err err);
 static NOHI_COLD void fail(nohi_worker *w, nohi_actor *a);
-static NOHI_NOINLINE void leave_turn(nohi_worker *w, nohi_actor *a);
+static NOHI_NOINLINE void handle_many(nohi_worker *w, nohi_actor *a);
+static NOHI_NOINLINE bool leave_turn(nohi_worker *w, nohi_actor *a);
 
 /* Calls a handler, and closes the message unless it fails. */
 NOHI_INLINE void call(nohi_worker *w, nohi_actor *a, noh_handler_fn fn, void *state,
@@ -56,9 +57,10 @@ NOHI_INLINE void call(nohi_worker *w, nohi_actor *a, noh_handler_fn fn, void *st
 }
 
 /* To the handler of its type. */
-NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, void *state, nohi_message *message)
+NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
+                         nohi_message *message)
 {
-    const noh_behavior *behavior = nohi_actor_behavior(a);
+    void *state = NOHI_LIKELY(nohi_state_is_inline(behavior)) ? a->state : a->state_block;
     const noh_handler *handler = behavior->handlers;
     const noh_type *type = message->type;
     for (size_t left = behavior->handler_count; handler->type != type; handler++) {
@@ -84,55 +86,57 @@ static void handle_odd(nohi_worker *w, nohi_actor *a)
     } else if (nohi_gate_stop_kind(&a->gate, generation) >= NOH_STOP_NOW) {
         obey_stop(w, a, message);
     } else if (message->kind <= NOHI_REQUEST) {
-        deliver(w, a, nohi_actor_state(a), message);
+        deliver(w, a, nohi_actor_behavior(a), message);
     } else {
         handle_notice(w, a, message);
     }
 }
 
-/* All that waits, or a batch of it (RCV-1), unless the actor ends. */
-NOHI_INLINE void handle_letters(nohi_worker *w, nohi_actor *a)
+NOHI_INLINE void handle_letter(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
+                               nohi_message *message)
+{
+    if (NOHI_LIKELY(nohi_message_is_plain(message) &&
+                    message->generation == nohi_gate_generation(&a->gate) &&
+                    !nohi_gate_has_stop(&a->gate))) {
+        nohi_actor_pop_plain(a, message);
+        deliver(w, a, behavior, message);
+    } else {
+        handle_odd(w, a);
+    }
+    nohi_send_flush(w); /* SND-2 */
+}
+
+/* All that wait, or a batch of them (RCV-1), unless the actor ends. */
+static void handle_many(nohi_worker *w, nohi_actor *a)
 {
     const nohi_letter *last = a->tail;
     uint32_t left = NOHI_BATCH;
-    bool more = a->head != NULL;
+    bool more = true;
     while (more) {
         nohi_message *message = (nohi_message *)a->head;
         more = &message->letter != last;
-        if (NOHI_LIKELY(nohi_message_is_plain(message) &&
-                        message->generation == nohi_gate_generation(&a->gate) &&
-                        !nohi_gate_has_stop(&a->gate))) {
-            nohi_actor_pop_plain(a, message);
-            deliver(w, a, nohi_actor_state(a), message);
-        } else {
-            handle_odd(w, a);
-        }
-        nohi_send_flush(w); /* SND-2 */
-        if (NOHI_UNLIKELY(a->flags & (NOHI_EXITING | NOHI_ENDED))) {
-            more = false;
-            if (a->flags & NOHI_EXITING) {
-                nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
-            }
-        }
+        handle_letter(w, a, nohi_actor_behavior(a), message);
         /* A worker that asks for work must not wait for a whole batch of heavy letters. */
-        more = more && --left > 0 && load_relaxed(&w->balance.attention) == 0; /* see give */
+        more = more && --left > 0 && (a->flags & (NOHI_EXITING | NOHI_ENDED)) == 0 &&
+               load_relaxed(&w->balance.attention) == 0; /* see give */
     }
 }
 
-/* What becomes of the actor after its turn. */
-NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+/* What becomes of the actor after its turn. False: the turn was sampled. */
+NOHI_INLINE bool end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
-    if (NOHI_LIKELY(!w->policy.sampling && a->flags == NOHI_QUEUED)) { /* so it has not ended */
-        a->flags = 0;
-        if (a->head != NULL) {
-            nohi_worker_queue_at(w, a, index);
-        }
-    } else {
-        leave_turn(w, a);
+    if (NOHI_UNLIKELY(w->policy.sampling || a->flags != NOHI_QUEUED)) { /* or it ends, or moves */
+        return leave_turn(w, a);
     }
+    a->flags = 0;
+    if (a->head != NULL) {
+        nohi_worker_queue_at(w, a, index);
+    }
+    return true;
 }
 
-NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+/* In chatter most turns have one letter. False: it was sampled. */
+NOHI_INLINE bool turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
     NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
     store_relaxed(&w->running, index); /* counter: for the stop report */
@@ -144,13 +148,17 @@ NOHI_INLINE void turn(nohi_worker *w, nohi_actor *a, uint32_t index)
     if (NOHI_UNLIKELY(a->flags & (NOHI_SIGNALED | NOHI_TIMED))) {
         begin_busy_turn(w, a);
     }
-    if (NOHI_LIKELY(nohi_actor_behavior(a) != NULL)) {
-        handle_letters(w, a);
-        end_turn(w, a, index);
-    } else {
+    const noh_behavior *behavior = nohi_actor_behavior(a);
+    if (NOHI_UNLIKELY(behavior == NULL)) {
         nohi_receive_bury(w, a);
-        leave_turn(w, a);
+        return leave_turn(w, a);
     }
+    if (NOHI_LIKELY(a->head == a->tail && a->head != NULL)) {
+        handle_letter(w, a, behavior, (nohi_message *)a->head);
+    } else if (a->head != NULL) {
+        handle_many(w, a);
+    }
+    return end_turn(w, a, index);
 }
 
 void nohi_receive_turns(nohi_worker *w)
@@ -158,10 +166,10 @@ void nohi_receive_turns(nohi_worker *w)
     uint32_t index;
     nohi_actor *a;
     w->self.in_handler = true;
-    w->policy.sampled = false;
-    while (!w->policy.sampled && !nohi_hint_is_raised(&w->mail) &&
-           (a = nohi_worker_next(w, &index)) != NULL) {
-        turn(w, a, index);
+    while (!nohi_hint_is_raised(&w->mail) && (a = nohi_worker_next(w, &index)) != NULL) {
+        if (!turn(w, a, index)) {
+            break;
+        }
     }
     w->self.in_handler = false;
     nohi_send_flush(w); /* what the last turn's end has sent */
@@ -203,7 +211,7 @@ void nohi_receive_after_failure(nohi_worker *w)
     } else {
         fail(w, a);
     }
-    end_turn(w, a, nohi_actor_index(w->slots, a));
+    (void)end_turn(w, a, nohi_actor_index(w->slots, a));
 }
 
 /* Before a letter was handled: it goes back to the others, and all of them become dead letters. */
@@ -234,13 +242,13 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
     nohi_extra *extra;
     switch ((nohi_message_kind)message->kind) {
     case NOHI_TICK:
-        deliver(w, a, nohi_actor_state(a), message);
+        deliver(w, a, nohi_actor_behavior(a), message);
         return;
     case NOHI_ANSWER:
     case NOHI_ERROR:
     case NOHI_EXITED:
         if (nohi_ask_arrived(w, a, &message, &self->answered) && message != NULL) {
-            deliver(w, a, nohi_actor_state(a), message);
+            deliver(w, a, nohi_actor_behavior(a), message);
         }
         self->answered = (noh_future){0};
         return;
@@ -274,7 +282,7 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
                 message->kind = NOHI_TELL;
                 message->from = self->ref;
                 bump(&w->counts.sent);
-                deliver(w, a, nohi_actor_state(a), message);
+                deliver(w, a, nohi_actor_behavior(a), message);
                 return;
             }
         } /* else leave_turn arms it again */
@@ -386,9 +394,12 @@ static void keep_idle_time(nohi_worker *w, nohi_actor *a)
     }
 }
 
-/* The same with all that may be the matter. */
-static void leave_turn(nohi_worker *w, nohi_actor *a)
+/* The same with all that may be the matter, exit included. */
+static bool leave_turn(nohi_worker *w, nohi_actor *a)
 {
+    if (a->flags & NOHI_EXITING) {
+        nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
+    }
     nohi_send_flush(w); /* what the runtime itself sent */
     bool sampled = w->policy.sampling;
     if (sampled) {
@@ -419,7 +430,7 @@ static void leave_turn(nohi_worker *w, nohi_actor *a)
         if (nohi_stack_push(&to->handed, nohi_actor_index(w->slots, a), &a->run_next)) {
             nohi_worker_notify(w, to);
         }
-        return;
+        return !sampled;
     }
     a->flags = (uint8_t)(a->flags & ~(NOHI_QUEUED | NOHI_ENDED));
     if (!idle) {
@@ -429,4 +440,5 @@ static void leave_turn(nohi_worker *w, nohi_actor *a)
     } else if (flow != NOHI_STAY) {
         nohi_gate_move(&a->gate, (unsigned)flow);
     }
+    return !sampled;
 }

@@ -36,8 +36,7 @@ static NOHI_COLD noh_err refused(noh_self *self, noh_ref to, const noh_type *typ
  * does anything, and calls nothing. An actor may come here by itself while a chain for it is open. */
 noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const void *message)
 {
-    if (NOHI_UNLIKELY(self == NULL) || NOHI_UNLIKELY(type == NULL) ||
-        NOHI_UNLIKELY(message == NULL)) {
+    if (NOHI_UNLIKELY(self == NULL) || NOHI_UNLIKELY((type == NULL) | (message == NULL))) {
         return NOH_E_INVAL;
     }
     nohi_worker *w = self->worker;
@@ -49,8 +48,11 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     uint32_t generation = nohi_gate_generation(&a->gate);
     if (NOHI_UNLIKELY(to.bits >> NOHI_INDEX_BITS != generation ||
                       nohi_gate_home(&a->gate) != w->straight_home || w->chain_to == a ||
-                      !nohi_inbox_is_empty(&a->gate.inbox) ||
-                      (int32_t)load_relaxed(&a->len) >= (int32_t)load_relaxed(&a->mailbox_max) ||
+                      !nohi_inbox_is_empty(&a->gate.inbox))) {
+        return tell_any(self, to, type, message);
+    }
+    uint32_t len = load_relaxed(&a->len); /* private from here on: GAT-1 */
+    if (NOHI_UNLIKELY((int32_t)len >= (int32_t)load_relaxed(&a->mailbox_max) ||
                       !nohi_message_is_small(type) || !nohi_pool_has(&w->pool, 0))) {
         return tell_any(self, to, type, message);
     }
@@ -58,7 +60,8 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     m->from = self->ref;
     m->generation = generation;
     bump(&w->counts.sent);
-    nohi_actor_append_as(a, m, true);
+    nohi_actor_link(a, m);
+    store_relaxed(&a->len, len + 1);
     nohi_worker_queue_at(w, a, index);
     return NOH_OK;
 }
