@@ -552,14 +552,13 @@ noh_err noh_stop(noh_self *self, noh_ref actor, noh_stop_kind kind)
     if (stop == NULL) {
         return NOH_E_NOMEM;
     }
-    bool asked = kind != NOH_STOP_DRAIN &&
-                 nohi_gate_ask_stop(&a->gate, generation, (unsigned)kind) &&
-                 nohi_gate_generation(&a->gate) == generation;
-    noh_err err = nohi_send(w, actor, stop, true); /* and makes sure that it has a turn */
-    if (err != NOH_OK) {
-        nohi_message_free_block(&w->pool, stop);
+    if (kind != NOH_STOP_DRAIN) {
+        (void)nohi_gate_ask_stop(&a->gate, generation, (unsigned)kind);
     }
-    return asked ? NOH_OK : err; /* it may have seen the mark and ended at once */
+    if (nohi_send(w, actor, stop, true) != NOH_OK) { /* it makes sure that it has a turn */
+        nohi_message_free_block(&w->pool, stop);     /* it has seen the mark, or ended by itself */
+    }
+    return NOH_OK;
 }
 
 noh_err noh_exit_self(noh_self *self)

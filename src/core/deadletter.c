@@ -60,7 +60,7 @@ void nohi_dead_letter(nohi_worker *w, noh_ref receiver, nohi_message *message,
                        reason); /* DED-1 */
     }
     if (message->kind == NOHI_TICK) {
-        nohi_timer_tick_done(w->system, message->number);
+        nohi_timer_tick_done(w, message->number);
     }
     if (message->kind == NOHI_REQUEST) {
         nohi_reply_error(w, message, receiver, error_of(reason), NULL);

@@ -322,7 +322,7 @@ static void close_message(nohi_worker *w, nohi_message *message)
         return;
     }
     if (message->kind == NOHI_TICK) {
-        nohi_timer_tick_done(w->system, message->number);
+        nohi_timer_tick_done(w, message->number);
     }
     if (self->promised) {
         self->promised = false;
@@ -347,7 +347,7 @@ static void bury_crashed(nohi_worker *w, nohi_message *message, const noh_exit *
     nohi_dead_note(w, message->from, w->self.ref, message->type, nohi_message_body(message),
                    NOH_DEAD_CRASHED);
     if (message->kind == NOHI_TICK) {
-        nohi_timer_tick_done(w->system, message->number);
+        nohi_timer_tick_done(w, message->number);
     }
     if (message->kind == NOHI_REQUEST && w->self.answer_state == NOHI_UNANSWERED) {
         nohi_reply_error(w, message, w->self.ref, exit->code, exit->text);

@@ -275,7 +275,7 @@ noh_err noh_forward(noh_self *self, noh_ref to)
         return NOH_E_CONTEXT;
     }
     if (message->kind == NOHI_TICK) {
-        nohi_timer_tick_done(self->system, message->number);
+        nohi_timer_tick_done(self->worker, message->number);
     }
     if (message->kind != NOHI_REQUEST) {
         message->kind = NOHI_TELL;

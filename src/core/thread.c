@@ -164,7 +164,7 @@ void nohi_thread_finish(noh_self *self)
         return;
     }
     if (message->kind == NOHI_TICK) {
-        nohi_timer_tick_done(w->system, message->number);
+        nohi_timer_tick_done(w, message->number);
     }
     if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_UNANSWERED) {
         nohi_reply_error(w, message, self->ref, NOH_E_NO_ANSWER, NULL);

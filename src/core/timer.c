@@ -7,13 +7,14 @@
  * Owner       The wheel and a record's plain fields: the worker it lies on. `state`: any thread.
  * Invariants  TIM-1  a timer fires or is cancelled, never both: one cas on `state` decides.
  *             TIM-2  a record is reused only under a new serial, so an old noh_timer is SPENT.
- *             TIM-3  at most one tick of a periodic timer is unhandled (two, should one of a cancelled
- *                    timer that had its record before be handled meanwhile).
+ *             TIM-3  at most one tick of a periodic timer is unhandled; a record is not used again
+ *                    before its last tick was handled.
  *             TIM-4  the command to drop a timer reaches the wheel's owner after the command to add
  *                    it: when a host loop leaves, its timers go to worker 0 before the loop's home
  *                    closes, and what arrives at the home afterwards follows them.
  * Ordering    state: cas seq_cst both ways (TIM-1); the loser touches nothing else.
- *             tick_waits: relaxed; seen late, a tick is left out or sent one period later.
+ *             tick_waits: relaxed while the timer lives: seen late, a tick is left out; cas seq_cst by
+ *                    who ends the timer and by who ends the tick: the second one frees the record.
  * Why not     one heap under a lock: every insert would meet every other; 6 times slower to fire. */
 #include "timer.h"
 
@@ -26,6 +27,8 @@ enum {
     ORPHANED = 3, /* cancelled, and no command will free it: there was no memory for one */
     STATE_BITS = 2
 };
+/* What `tick_waits` says. The last: the timer is over, and the tick's end frees its record. */
+enum { NO_TICK, TICK_WAITS, TICK_FREES };
 enum {
     SERIAL_MASK = (1 << (32 - STATE_BITS)) - 1,
     NO_WHEEL = 0xffff, /* of a timer that is never due; no home has this number */
@@ -43,7 +46,7 @@ struct nohi_timer {
     uint32_t number;           /* its own; constant */
     uint32_t next_free;        /* number of the next free record, or of the next one to be added */
     atom(uint32_t) state;      /* serial << 2 | ARMED, CANCELLED, or 0: free */
-    atom(uint32_t) tick_waits; /* a tick was sent and is not handled yet */
+    atom(uint32_t) tick_waits; /* TICK_WAITS: one was sent and is not handled yet */
     atom(uint32_t) worker;     /* whose wheel, a tag: id, and tenancy of a host loop; or NO_WHEEL */
 };
 
@@ -56,6 +59,7 @@ struct nohi_timers {
 
 static void fire(nohi_worker *w, nohi_timer *t, int64_t now_ns);
 static void free_record(nohi_worker *w, nohi_timer *t);
+static void put_free(nohi_worker *w, nohi_timer *t);
 
 /* ---- records ------------------------------------------------------------------------------ */
 
@@ -197,7 +201,6 @@ static noh_err start(nohi_worker *w, nohi_message *message, noh_ref to, int64_t 
     t->due_ns = nohi_later(nohi_now(w->system), delay_ns);
     t->period_ns = period_ns;
     t->node.slot = NOHI_WHEEL_NONE;
-    store_relaxed(&t->tick_waits, 0);
     store_seq_cst(&t->state, serial << STATE_BITS | ARMED);
     err = place(w, t);
     if (err != NOH_OK) {
@@ -447,6 +450,14 @@ static void free_record(nohi_worker *w, nohi_timer *t)
     }
     uint32_t serial = load_relaxed(&t->state) >> STATE_BITS; /* private: CANCELLED or fired */
     store_seq_cst(&t->state, serial << STATE_BITS);
+    uint32_t seen = TICK_WAITS;
+    if (!cas_seq_cst(&t->tick_waits, &seen, TICK_FREES)) { /* TIM-3 */
+        put_free(w, t);
+    }
+}
+
+static void put_free(nohi_worker *w, nohi_timer *t)
+{
     t->next_free = w->timer_free;
     w->timer_free = t->number;
     w->timers_free++;
@@ -489,7 +500,7 @@ void nohi_timer_fire(nohi_worker *w, int64_t now_ns)
 
 static void send_tick(nohi_worker *w, nohi_timer *t)
 {
-    if (load_relaxed(&t->tick_waits) != 0 || nohi_is_stopping(w->system)) {
+    if (load_relaxed(&t->tick_waits) != NO_TICK || nohi_is_stopping(w->system)) {
         return; /* TIM-3 */
     }
     const nohi_message *m = t->message;
@@ -502,7 +513,7 @@ static void send_tick(nohi_worker *w, nohi_timer *t)
         return;
     }
     tick->from = m->from;
-    store_relaxed(&t->tick_waits, 1);
+    store_relaxed(&t->tick_waits, TICK_WAITS);
     (void)nohi_send_or_bury(w, t->to, tick, false);
 }
 
@@ -537,9 +548,15 @@ static void fire(nohi_worker *w, nohi_timer *t, int64_t now_ns)
     free_record(w, t);
 }
 
-void nohi_timer_tick_done(nohi_system *system, uint32_t number)
+void nohi_timer_tick_done(nohi_worker *w, uint32_t number)
 {
-    store_relaxed(&record(system, number)->tick_waits, 0);
+    nohi_timer *t = record(w->system, number);
+    uint32_t seen = TICK_WAITS;
+    if (!cas_seq_cst(&t->tick_waits, &seen, NO_TICK)) { /* TIM-3: the timer was over before */
+        NOHI_ASSERT(TIM_3, load_acquire(&t->tick_waits) == TICK_FREES);
+        store_relaxed(&t->tick_waits, NO_TICK);
+        put_free(w, t);
+    }
 }
 
 /* ---- idle --------------------------------------------------------------------------------- */

@@ -19,7 +19,7 @@ unsigned nohi_timer_home(nohi_worker *w, uint32_t number);
 /* A host loop leaves: its timers go to worker 0. Takes `command`, a notice, over. */
 void nohi_timer_move_all(nohi_worker *w, nohi_message *command);
 /* A tick was handled or lost: the next one may be sent. */
-void nohi_timer_tick_done(nohi_system *system, uint32_t number);
+void nohi_timer_tick_done(nohi_worker *w, uint32_t number);
 /* Cancels all timers of an actor that ends. */
 void nohi_timer_done(nohi_worker *w, nohi_actor *a);
 /* Frees all records. */
