@@ -23,9 +23,9 @@ NOT_WRITTEN = 3  # exit status of build scripts: missing; of programs: not writt
 # The sizes of each workload, in the order of the command line: for all; with --quick; for Pykka,
 # whose actors are threads; and for both. Rates compare across sizes, times do not.
 SIZES = {
-    "pingpong": ("2000000", "300000", "50000", "10000"),
+    "pingpong": ("5000000", "1500000", "50000", "10000"),
     "counting": ("10000000", "2000000", "300000", "50000"),
-    "ring": ("1000 5000000 1", "1000 1000000 1", "100 50000 1", "100 10000 1"),
+    "ring": ("1000 10000000 1", "1000 3000000 1", "100 50000 1", "100 10000 1"),
     "ring100": ("1000 5000000 100", "1000 1000000 100", "100 200000 100", "100 50000 100"),
     "forkjoin-create": ("1000000", "200000", "2000", "500"),
     "forkjoin-throughput": ("1000 10000", "1000 1000", "100 1000", "100 200"),
