@@ -72,6 +72,7 @@ def run_build_step(command):
 def build_with_cmake(targets):
     """The programs of noh and floor."""
     options = ["-DCMAKE_BUILD_TYPE=Release", "-DNOH_BENCH=ON", "-DNOH_TESTS=OFF"]
+    options.append("-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON")  # as Tokio's program
     run_build_step(["cmake", "-S", ROOT, "-B", BUILD, *options])
     jobs = f"-j{os.cpu_count()}"
     run_build_step(["cmake", "--build", BUILD, jobs, "--target", *targets])
