@@ -12,9 +12,10 @@
  *                    before a letter to somebody else leaves this worker, and at the end of the
  *                    handler.
  *             SND-3  a bound given at spawn is exact: `inbox_len` counts all messages of such a
- *                    mailbox, and each of them asks for its place. The common bound is kept by
- *                    estimate: `local_len` may be a batch too high, so that much is let in more;
- *                    chains ask once. Notices and answers always find room.
+ *                    mailbox; each of them asks for its place, and is `placed` until it leaves the
+ *                    queue. The common bound is kept by estimate: `local_len` may be a batch too
+ *                    high, so that much is let in more; chains ask once. Notices and answers always
+ *                    find room.
  * Why not     one chain for each of several targets: 2 to 3 times cheaper for fan-out across
  *             workers, but it breaks SND-2. */
 #include "send.h"

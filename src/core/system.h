@@ -50,7 +50,7 @@ struct noh_system {
 
     atom(nohi_timer *) timer_pages[NOHI_TIMER_PAGES];
     uint32_t timer_page_count; /* under `lock` */
-    uint32_t timer_free;       /* free records of plain threads' timers; under `lock` */
+    uint32_t timer_free;       /* free records for all homes; under `lock` */
 };
 
 NOHI_INLINE nohi_worker *nohi_system_home(nohi_system *system, unsigned id)
