@@ -158,6 +158,7 @@ typedef struct noh_field {
 } noh_field;
 
 enum { NOH_NEEDS_COPY = 1, NOH_NEEDS_RELEASE = 2 };
+enum { NOH_PLAIN_MAX = 32 }; /* what fits a cache line beside what the runtime writes there */
 
 struct noh_type {
     const char *name;
@@ -166,6 +167,7 @@ struct noh_type {
     const noh_field *fields;
     const noh_type *answer; /* NULL for a NOH_MESSAGE */
     unsigned needs;         /* NOH_NEEDS_… of all fields together; 0: a plain copy is enough */
+    unsigned plain_size;    /* `size`, where it is at most NOH_PLAIN_MAX and needs is 0; else 0 */
 };
 
 /* The list { items, count } of any element type, as the runtime reads it. */
@@ -203,7 +205,7 @@ NOH_API bool noh_type_equal(const noh_type *a, const noh_type *b);
 #define NOH_DESCRIBE_N(T, A, ...) extern const noh_type noh_type_##T
 #else
 #define NOH_DESCRIBE_1(T, A) \
-    __attribute__((weak)) const noh_type noh_type_##T = {#T, sizeof(T), 0, NULL, A, 0}
+    __attribute__((weak)) const noh_type noh_type_##T = {#T, sizeof(T), 0, NULL, A, 0, sizeof(T)}
 #define NOH_DESCRIBE_N(T, A, ...) \
     __attribute__((weak)) const noh_type noh_type_##T = { \
         #T, \
@@ -211,7 +213,7 @@ NOH_API bool noh_type_equal(const noh_type *a, const noh_type *b);
         NOH_PP_COUNT(__VA_ARGS__), \
         (const noh_field[]){NOH_PP_EACH(NOH_DESC_, T, __VA_ARGS__)}, \
         A, \
-        noh_needs_##T}
+        noh_needs_##T, noh_needs_##T == 0 && sizeof(T) <= NOH_PLAIN_MAX ? sizeof(T) : 0}
 #endif
 
 /* NOH_MESSAGE(name, fields…) */

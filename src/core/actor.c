@@ -212,8 +212,7 @@ static void give_back(nohi_worker *w)
     }
 }
 
-/* A message was taken from the inbox, and will not be in the queue. */
-static void leave_inbox(nohi_actor *a, nohi_message *message)
+void nohi_actor_leave_inbox(nohi_actor *a, nohi_message *message)
 {
     message->placed = 0;
     sub_relaxed(&a->gate.inbox_len, nohi_message_is_counted(message)); /* counter */
@@ -235,7 +234,7 @@ bool nohi_actor_announce_in_depot(nohi_worker *w, nohi_actor *a)
             taken->next = late;
             late = taken;
             taken = next;
-            leave_inbox(a, (nohi_message *)late);
+            nohi_actor_leave_inbox(a, (nohi_message *)late);
         }
     }
     pthread_mutex_unlock(&slots->lock);

@@ -186,6 +186,9 @@ void nohi_actor_push_back(nohi_actor *a, nohi_message *message);
 /* Moves what waits in the inbox behind the queue. The owner; the actor is SIGNALED. */
 void nohi_actor_splice(nohi_actor *a, nohi_letter *oldest);
 
+/* A message was taken from the inbox, and will not be in the queue. The owner. */
+void nohi_actor_leave_inbox(nohi_actor *a, nohi_message *message);
+
 /* The extra part, made if need be; NULL: no memory. The owner. */
 nohi_extra *nohi_actor_extra(nohi_worker *w, nohi_actor *a);
 

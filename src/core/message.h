@@ -49,6 +49,7 @@ typedef struct nohi_message {
 } nohi_message;
 
 _Static_assert(sizeof(nohi_message) == 32, "two messages to a cache line pair");
+_Static_assert(NOHI_POOL_SMALLEST - sizeof(nohi_message) == NOH_PLAIN_MAX, "a cache line each");
 
 enum { NOHI_MESSAGE_LIMIT = 1 << 30 }; /* bytes of one message, TOO_BIG above */
 
@@ -68,6 +69,13 @@ NOHI_INLINE bool nohi_message_is_plain(const nohi_message *message)
     _Static_assert(NOHI_TELL == 0 && NOHI_REQUEST == 1, "these two have no other bits");
     const nohi_message not_plain = {.kind = 15u - NOHI_REQUEST, .placed = 1};
     return (message->tag & not_plain.tag) == 0;
+}
+
+/* Told, in a block of the smallest class, with nothing to give back: what most are. */
+NOHI_INLINE bool nohi_message_is_told(const nohi_message *message)
+{
+    _Static_assert(NOHI_TELL == 0, "a told message's tag is 0");
+    return message->tag == 0;
 }
 
 /* In one store. */
@@ -128,7 +136,7 @@ NOHI_INLINE void nohi_message_free_block(nohi_pool_cache *pool, nohi_message *me
 /* Does a message of this type fit the smallest block, with a plain copy? */
 NOHI_INLINE bool nohi_message_is_small(const noh_type *type)
 {
-    return type->size <= NOHI_POOL_SMALLEST - sizeof(nohi_message) && type->needs == 0;
+    return type->plain_size != 0;
 }
 
 /* One of those; the pool has a block. */
@@ -139,7 +147,7 @@ NOHI_INLINE nohi_message *nohi_message_small(nohi_pool_cache *pool, const noh_ty
     nohi_message *message = nohi_pool_take_ready(pool, 0);
     nohi_message_tag(message, kind, number, 0);
     message->type = type;
-    nohi_message_copy_small(nohi_message_body(message), content, type->size);
+    nohi_message_copy_small(nohi_message_body(message), content, type->plain_size);
     return message;
 }
 

@@ -133,7 +133,7 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     uint64_t sends = load_relaxed(&w->counts.sent) - p->sends_before; /* private */
     p->sampling = false;
     p->interval = next_interval(w, now_ns);
-    p->countdown = p->interval;
+    p->countdown = (int32_t)p->interval;
     p->last_sample_ns = now_ns;
     nohi_worker_look_at_timers(w, now_ns);
     const noh_behavior *behavior = nohi_actor_behavior(a);

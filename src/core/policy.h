@@ -17,7 +17,7 @@ typedef struct nohi_kind {
 /* The private half: its worker. */
 typedef struct nohi_policy {
     nohi_kind kinds[NOHI_KINDS];
-    uint32_t countdown;     /* turns to the next sample */
+    int32_t countdown;      /* turns to the next sample; below 0: now */
     uint32_t interval;      /* turns from sample to sample */
     uint32_t warm_up;       /* samples taken in short order at first */
     int64_t last_sample_ns; /* when */

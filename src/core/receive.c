@@ -10,7 +10,8 @@
  *             RCV-2  the inbox is taken by the owner alone, and made idle only while SIGNALED, that
  *                    is, after its announcement has arrived: so one announcement is under way at
  *                    most. SIGNALED ends only with try_idle.
- *             RCV-3  a letter of another generation is never handled.
+ *             RCV-3  a letter of another generation never comes into the queue: who sends at home
+ *                    compares, and what the inbox gives is compared here.
  *             RCV-4  every request in hand is answered, forwarded or promised when its turn ends.
  *             RCV-5  commands to a worker never come to an actor. */
 #include "receive.h"
@@ -21,11 +22,12 @@
 #include "system.h"
 #include "timer.h"
 
+static noh_ref take_letters(nohi_worker *w, nohi_actor *a, nohi_letter *taken);
 static NOHI_COLD void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message);
 static NOHI_NOINLINE void handle_odd(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message);
 static NOHI_COLD const noh_handler *find_equal(const noh_behavior *behavior, const noh_type *type);
-static NOHI_NOINLINE void begin_busy_turn(nohi_worker *w, nohi_actor *a);
+static void begin_busy_turn(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE void close_message(nohi_worker *w, nohi_message *message);
 static NOHI_COLD void fail_with(nohi_worker *w, nohi_actor *a, noh_err err);
 static NOHI_COLD void fail(nohi_worker *w, nohi_actor *a);
@@ -56,34 +58,40 @@ NOHI_INLINE void call(nohi_worker *w, nohi_actor *a, noh_handler_fn fn, void *st
     }
 }
 
+/* The handler of exactly that type, or NULL. */
+NOHI_INLINE const noh_handler *find_handler(const noh_behavior *behavior, const noh_type *type)
+{
+    const noh_handler *handler = behavior->handlers;
+    for (size_t left = behavior->handler_count; handler->type != type; handler++) {
+        if (NOHI_UNLIKELY(--left == 0)) {
+            return NULL;
+        }
+    }
+    return handler;
+}
+
 /* To the handler of its type. */
 NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
                          nohi_message *message)
 {
     void *state = NOHI_LIKELY(nohi_state_is_inline(behavior)) ? a->state : a->state_block;
-    const noh_handler *handler = behavior->handlers;
-    const noh_type *type = message->type;
-    for (size_t left = behavior->handler_count; handler->type != type; handler++) {
-        if (NOHI_UNLIKELY(--left == 0)) {
-            handler = find_equal(behavior, type);
-            if (handler == NULL) {
-                nohi_dead_letter(w, w->self.ref, message, NOH_DEAD_UNHANDLED);
-                return;
-            }
-            break;
+    const noh_handler *handler = find_handler(behavior, message->type);
+    if (NOHI_UNLIKELY(handler == NULL)) {
+        handler = find_equal(behavior, message->type);
+        if (handler == NULL) {
+            nohi_dead_letter(w, w->self.ref, message, NOH_DEAD_UNHANDLED);
+            return;
         }
     }
     call(w, a, handler->fn, state, message);
 }
 
-/* A letter that is not plain, or not for this tenant, or one that ends it. */
+/* A letter that is not plain, or one that ends the actor. */
 static void handle_odd(nohi_worker *w, nohi_actor *a)
 {
-    uint32_t generation = nohi_gate_generation(&a->gate);
     nohi_message *message = nohi_actor_pop(a);
-    if (message->generation != generation) {
-        nohi_receive_late(w, a, message); /* RCV-3 */
-    } else if (nohi_gate_stop_kind(&a->gate, generation) >= NOH_STOP_NOW) {
+    NOHI_CHECK(RCV_3, message->generation == nohi_gate_generation(&a->gate));
+    if (nohi_gate_stop_kind(&a->gate, message->generation) >= NOH_STOP_NOW) {
         obey_stop(w, a, message);
     } else if (message->kind <= NOHI_REQUEST) {
         deliver(w, a, nohi_actor_behavior(a), message);
@@ -95,9 +103,7 @@ static void handle_odd(nohi_worker *w, nohi_actor *a)
 NOHI_INLINE void handle_letter(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
                                nohi_message *message)
 {
-    if (NOHI_LIKELY(nohi_message_is_plain(message) &&
-                    message->generation == nohi_gate_generation(&a->gate) &&
-                    !nohi_gate_has_stop(&a->gate))) {
+    if (NOHI_LIKELY(nohi_message_is_plain(message) && !nohi_gate_has_stop(&a->gate))) {
         nohi_actor_pop_plain(a, message);
         deliver(w, a, behavior, message);
     } else {
@@ -135,30 +141,57 @@ NOHI_INLINE bool end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
     return true;
 }
 
-/* In chatter most turns have one letter. False: it was sampled. */
-NOHI_INLINE bool turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+/* A turn of any kind. False: it was sampled. */
+static bool turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
-    NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
-    store_relaxed(&w->running, index); /* counter: for the stop report */
-    w->self.actor = a;
-    w->self.ref = (noh_ref){(uint64_t)nohi_gate_generation(&a->gate) << NOHI_INDEX_BITS | index};
-    if (NOHI_UNLIKELY(w->policy.countdown-- == 0)) {
+    if (w->policy.countdown < 0) {
         nohi_policy_sample_begin(w);
     }
-    if (NOHI_UNLIKELY(a->flags & (NOHI_SIGNALED | NOHI_TIMED))) {
+    if (a->flags & (NOHI_SIGNALED | NOHI_TIMED)) {
         begin_busy_turn(w, a);
     }
-    const noh_behavior *behavior = nohi_actor_behavior(a);
-    if (NOHI_UNLIKELY(behavior == NULL)) {
+    if (nohi_actor_behavior(a) == NULL) {
         nohi_receive_bury(w, a);
         return leave_turn(w, a);
     }
-    if (NOHI_LIKELY(a->head == a->tail && a->head != NULL)) {
-        handle_letter(w, a, behavior, (nohi_message *)a->head);
-    } else if (a->head != NULL) {
+    if (a->head != NULL) {
         handle_many(w, a);
     }
     return end_turn(w, a, index);
+}
+
+/* In chatter most turns have one letter, told, without bound or box, and nothing else is the matter:
+ * the straight way. False: it is not one of those, and nothing was done. A stop that nobody
+ * announced yet (SIGNALED) may come one letter later. */
+NOHI_INLINE bool turn_of_one(nohi_worker *w, nohi_actor *a, uint32_t index)
+{
+    nohi_message *message = (nohi_message *)a->head;
+    if (NOHI_UNLIKELY(--w->policy.countdown < 0 || a->flags != NOHI_QUEUED || message == NULL) ||
+        NOHI_UNLIKELY(message->letter.next != NULL || !nohi_message_is_told(message))) {
+        return false;
+    }
+    const noh_behavior *behavior = nohi_actor_behavior(a);
+    const noh_handler *handler = find_handler(behavior, message->type);
+    if (NOHI_UNLIKELY(handler == NULL)) {
+        return false;
+    }
+    a->head = NULL;
+    store_relaxed(&a->len, 0);
+    void *state = NOHI_LIKELY(nohi_state_is_inline(behavior)) ? a->state : a->state_block;
+    w->self.message = message;
+    store_relaxed(&w->running_type, message->type); /* counter: for the stop report */
+    noh_err err = handler->fn(&w->self, state, nohi_message_body(message));
+    if (NOHI_UNLIKELY(err != NOH_OK)) {
+        fail_with(w, a, err);
+    } else if (NOHI_LIKELY(w->self.message != NULL)) {
+        bump(&w->counts.handled);
+        nohi_pool_give(&w->pool, message, 0);
+    } else {
+        close_message(w, NULL);
+    }
+    nohi_send_flush(w); /* SND-2 */
+    (void)end_turn(w, a, index);
+    return true;
 }
 
 void nohi_receive_turns(nohi_worker *w)
@@ -167,12 +200,47 @@ void nohi_receive_turns(nohi_worker *w)
     nohi_actor *a;
     w->self.in_handler = true;
     while (!nohi_hint_is_raised(&w->mail) && (a = nohi_worker_next(w, &index)) != NULL) {
-        if (!turn(w, a, index)) {
+        NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
+        store_relaxed(&w->running, index); /* counter: for the stop report */
+        w->self.actor = a;
+        w->self.ref =
+            (noh_ref){(uint64_t)nohi_gate_generation(&a->gate) << NOHI_INDEX_BITS | index};
+        if (NOHI_UNLIKELY(!turn_of_one(w, a, index)) && !turn(w, a, index)) {
             break;
         }
     }
     w->self.in_handler = false;
     nohi_send_flush(w); /* what the last turn's end has sent */
+}
+
+/* Puts letters of this generation into the queue, and buries the others (RCV-3). Who sent the newest? */
+static noh_ref take_letters(nohi_worker *w, nohi_actor *a, nohi_letter *taken)
+{
+    uint32_t generation = nohi_gate_generation(&a->gate);
+    nohi_letter **link = &taken;
+    nohi_letter *late = NULL;
+    nohi_message *newest = NULL;
+    while (*link != NULL) {
+        nohi_message *message = (nohi_message *)*link;
+        if (NOHI_LIKELY(message->generation == generation)) {
+            newest = message;
+            link = &message->letter.next;
+        } else {
+            *link = message->letter.next;
+            message->letter.next = late;
+            late = &message->letter;
+        }
+    }
+    if (NOHI_LIKELY(newest != NULL)) {
+        nohi_actor_splice(a, taken);
+    }
+    while (NOHI_UNLIKELY(late != NULL)) {
+        nohi_message *message = (nohi_message *)late;
+        late = late->next;
+        nohi_actor_leave_inbox(a, message);
+        nohi_receive_late(w, a, message);
+    }
+    return newest == NULL ? NOH_NO_REF : newest->from;
 }
 
 /* What some turns need before their first letter: the inbox, the clock of an idle time-out. */
@@ -183,8 +251,7 @@ static void begin_busy_turn(nohi_worker *w, nohi_actor *a)
     if ((a->flags & NOHI_SIGNALED) && a->head == NULL) {
         nohi_letter *taken = nohi_inbox_take(&a->gate.inbox); /* RCV-2 */
         if (taken != NULL) {
-            nohi_actor_splice(a, taken);
-            w->woken_by = ((nohi_message *)a->tail)->from;
+            w->woken_by = take_letters(w, a, taken);
         }
     }
 }

@@ -40,7 +40,7 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     if (NOHI_UNLIKELY(self == NULL) || NOHI_UNLIKELY((type == NULL) | (message == NULL))) {
         return NOH_E_INVAL;
     }
-    nohi_worker *w = self->worker;
+    nohi_worker *w = nohi_worker_of(self);
     uint32_t index = nohi_ref_index(to);
     if (NOHI_UNLIKELY(index >= w->slots_limit)) {
         return tell_any(self, to, type, message);

@@ -126,6 +126,13 @@ struct nohi_worker {
     nohi_balance balance;      /* policy.h */
 };
 
+_Static_assert(offsetof(nohi_worker, self) == 0, "a self is where its worker is");
+
+NOHI_INLINE nohi_worker *nohi_worker_of(noh_self *self)
+{
+    return (nohi_worker *)(void *)self;
+}
+
 NOHI_INLINE nohi_actor *nohi_worker_slot(nohi_worker *w, uint32_t index)
 {
     return (nohi_actor *)(void *)(w->slots_base + ((size_t)index << NOHI_SLOT_SHIFT));
