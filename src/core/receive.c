@@ -62,11 +62,15 @@ NOHI_INLINE void call(nohi_worker *w, nohi_actor *a, noh_handler_fn fn, void *st
 NOHI_INLINE const noh_handler *find_handler(const noh_behavior *behavior, const noh_type *type)
 {
     const noh_handler *handler = behavior->handlers;
-    for (size_t left = behavior->handler_count; handler->type != type; handler++) {
-        if (NOHI_UNLIKELY(--left == 0)) {
+    if (NOHI_LIKELY(handler->type == type)) {
+        return handler;
+    }
+    const noh_handler *end = handler + behavior->handler_count;
+    do {
+        if (NOHI_UNLIKELY(++handler == end)) {
             return NULL;
         }
-    }
+    } while (handler->type != type);
     return handler;
 }
 
@@ -190,7 +194,13 @@ NOHI_INLINE bool turn_of_one(nohi_worker *w, nohi_actor *a, uint32_t index)
         close_message(w, NULL);
     }
     nohi_send_flush(w); /* SND-2 */
-    (void)end_turn(w, a, index);
+    if (NOHI_UNLIKELY(a->flags != NOHI_QUEUED)) {
+        (void)leave_turn(w, a);
+    } else if (NOHI_LIKELY(a->head == NULL)) {
+        a->flags = 0;
+    } else {
+        nohi_worker_link(w, a, index);
+    }
     return true;
 }
 

@@ -63,7 +63,12 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     bump(&w->counts.sent);
     nohi_actor_link(a, m);
     store_relaxed(&a->len, len + 1);
-    nohi_worker_queue_at(w, a, index);
+    if (NOHI_LIKELY(a->flags == 0)) {
+        a->flags = NOHI_QUEUED;
+        nohi_worker_link(w, a, index);
+    } else {
+        nohi_worker_queue_at(w, a, index);
+    }
     return NOH_OK;
 }
 

@@ -147,13 +147,9 @@ NOHI_INLINE bool nohi_worker_has_slot(nohi_worker *w, uint32_t index)
     return index != 0 && index < w->slots_limit; /* SLT-2 */
 }
 
-/* Puts an actor at the end of the run list, unless it is there. */
-NOHI_INLINE void nohi_worker_queue_at(nohi_worker *w, nohi_actor *a, uint32_t index)
+/* Puts an actor, which is marked as QUEUED, at the end of the run list. */
+NOHI_INLINE void nohi_worker_link(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
-    if (a->flags & NOHI_QUEUED) {
-        return;
-    }
-    a->flags |= NOHI_QUEUED;
     a->run_next = 0;
     if (w->run_first == 0) {
         w->run_first = index;
@@ -161,6 +157,15 @@ NOHI_INLINE void nohi_worker_queue_at(nohi_worker *w, nohi_actor *a, uint32_t in
         nohi_worker_slot(w, w->run_last)->run_next = index;
     }
     w->run_last = index;
+}
+
+/* The same for any, unless it is there. */
+NOHI_INLINE void nohi_worker_queue_at(nohi_worker *w, nohi_actor *a, uint32_t index)
+{
+    if ((a->flags & NOHI_QUEUED) == 0) {
+        a->flags |= NOHI_QUEUED;
+        nohi_worker_link(w, a, index);
+    }
 }
 
 NOHI_INLINE void nohi_worker_queue(nohi_worker *w, nohi_actor *a)

@@ -36,8 +36,9 @@ void nohi_pool_cache_init(nohi_pool_cache *cache, nohi_pool *pool)
 {
     *cache = (nohi_pool_cache){.pool = pool};
     for (unsigned c = 0; c < NOHI_POOL_CLASSES; c++) {
-        cache->classes[c].count_max =
-            (uint32_t)(2 * NOHI_POOL_BATCH_BYTES / nohi_pool_class_bytes(c));
+        int32_t two_batches = (int32_t)(2 * NOHI_POOL_BATCH_BYTES / nohi_pool_class_bytes(c));
+        cache->classes[c].room = two_batches;
+        cache->classes[c].room_max = two_batches;
     }
 }
 
@@ -56,7 +57,7 @@ void nohi_pool_cache_done(nohi_pool_cache *cache)
         NOHI_POISON(first, sizeof *first);
         pthread_mutex_unlock(&cache->pool->lock);
         cache->classes[c].first = NULL;
-        cache->classes[c].count = 0;
+        cache->classes[c].room = cache->classes[c].room_max;
     }
 }
 
@@ -81,23 +82,23 @@ nohi_block *nohi_pool_refill(nohi_pool_cache *cache, unsigned size_class)
         }
     }
     cache->classes[size_class].first = first;
-    cache->classes[size_class].count = count;
+    cache->classes[size_class].room = cache->classes[size_class].room_max - (int32_t)count;
     return first;
 }
 
 void nohi_pool_overflow(nohi_pool_cache *cache, unsigned size_class)
 {
     size_t size = nohi_pool_class_bytes(size_class);
-    uint32_t batch = cache->classes[size_class].count_max / 2;
+    int32_t batch = cache->classes[size_class].room_max / 2;
     nohi_block *first = cache->classes[size_class].first;
     nohi_block *last = first;
-    for (uint32_t i = 1; i < batch; i++) {
+    for (int32_t i = 1; i < batch; i++) {
         last = next_of(last, size);
     }
     NOHI_UNPOISON(first, sizeof *first);
     NOHI_UNPOISON(last, sizeof *last);
     cache->classes[size_class].first = last->next;
-    cache->classes[size_class].count -= batch;
+    cache->classes[size_class].room += batch;
     last->next = NULL;
     pthread_mutex_lock(&cache->pool->lock);
     first->next_batch = cache->pool->batches[size_class];

@@ -44,8 +44,8 @@ typedef struct nohi_pool_cache {
     nohi_pool *pool;
     struct {
         nohi_block *first;
-        uint32_t count;
-        uint32_t count_max; /* two batches: above, one goes to the depot */
+        int32_t room;     /* for so many more; at 0, a batch goes to the depot */
+        int32_t room_max; /* two batches */
     } classes[NOHI_POOL_CLASSES];
 } nohi_pool_cache;
 
@@ -89,7 +89,7 @@ NOHI_INLINE void *nohi_pool_take_ready(nohi_pool_cache *cache, unsigned size_cla
     nohi_block *block = cache->classes[size_class].first;
     NOHI_UNPOISON(block, nohi_pool_class_bytes(size_class));
     cache->classes[size_class].first = block->next;
-    cache->classes[size_class].count--;
+    cache->classes[size_class].room++;
     return block;
 }
 
@@ -109,7 +109,7 @@ NOHI_INLINE void nohi_pool_give(nohi_pool_cache *cache, void *memory, unsigned s
     block->next = cache->classes[size_class].first;
     cache->classes[size_class].first = block;
     NOHI_POISON(block, nohi_pool_class_bytes(size_class));
-    if (NOHI_UNLIKELY(++cache->classes[size_class].count >= cache->classes[size_class].count_max)) {
+    if (NOHI_UNLIKELY(--cache->classes[size_class].room <= 0)) {
         nohi_pool_overflow(cache, size_class);
     }
 }
