@@ -12,6 +12,7 @@
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,10 @@ typedef struct noh_env {
     void (*park_wake)(void *world, uint32_t *word);
     /* One step of a short busy wait. */
     void (*relax)(void *world);
+    /* Each running thread of the process passes a full memory barrier before this returns: as the
+     * command PRIVATE_EXPEDITED of membarrier(2). False: not possible here; then the actors who wait
+     * behind a long handler wait until it returns. */
+    bool (*barrier)(void *world);
 
     /* Memory of `size` bytes, aligned to 16, or NULL; freed with the same size. */
     void *(*alloc)(void *world, size_t size);

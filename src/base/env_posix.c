@@ -30,6 +30,7 @@
 #define USE_FUTEX 1
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #endif
 
@@ -266,6 +267,30 @@ static void relax(void *world)
 #endif
 }
 
+#ifdef SYS_membarrier
+
+static bool barrier(void *world)
+{
+    (void)world;
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) {
+        return true;
+    }
+    // The first time: the process has to say that it wants this. A sandbox may forbid it.
+    return errno == EPERM &&
+           syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
+           syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+#else
+
+static bool barrier(void *world)
+{
+    (void)world;
+    return false;
+}
+
+#endif
+
 /* ---- memory ------------------------------------------------------------------------------- */
 
 static void *alloc(void *world, size_t size)
@@ -366,6 +391,7 @@ noh_env noh_env_default(void)
         .park_wait = park_wait,
         .park_wake = park_wake,
         .relax = relax,
+        .barrier = barrier,
         .alloc = alloc,
         .free = free_block,
         .pages_reserve = pages_reserve,

@@ -380,7 +380,12 @@ static noh_ref move_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavi
 static void set_going(nohi_worker *w, nohi_actor *a, nohi_worker *home)
 {
     if (home == w) {
-        nohi_worker_queue(w, a);
+        nohi_lease_enter(&w->lease, &w->system->env);
+        if (NOHI_LIKELY(nohi_gate_home(&a->gate) ==
+                        w->id)) {    /* else somebody told it by its name, */
+            nohi_worker_queue(w, a); /* and a thief took it along */
+        }
+        nohi_lease_leave(&w->lease);
         nohi_worker_stir(w);
     } else if (nohi_stack_push(&home->handed, nohi_actor_index(w->slots, a), &a->run_next)) {
         nohi_worker_notify(w, home);

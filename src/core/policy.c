@@ -7,7 +7,8 @@
  *         sampled turns only.
  * Rule 2  Light actors are never stolen. Heavy ones are pulled: an idle worker asks the one with the
  *         most heavy work; the owner answers between two messages with half of it.
- * Rule 3  (Seizing the list of a worker that is stuck in a handler: not built.)
+ * Rule 3  Who waits behind a long handler is taken over by another worker (lease.h): an idle one that
+ *         naps and looks, or, when there is none, busy ones at their samples.
  * Rule 4  Light actors flow downhill: woken by a message from a worker of a lower number, they move
  *         there; so do those that mostly send there, when a sample shows it. A direction, so two
  *         partners cannot swap; it alone brings split chatter together.
@@ -21,6 +22,7 @@
  *         costs time, never correctness. */
 #include "policy.h"
 
+#include "send.h"
 #include "system.h"
 
 enum {
@@ -38,8 +40,14 @@ enum {
     WARM_UP_INTERVAL = 4,
     ASK_NS = 10000, /* heavy work worth asking for */
     LENGTH_MAX = 1024,
-    WAKE_NS = 50000, /* worth a wake-up, which costs the waker 12 to 16 us */
+    PATIENCE_NS = 30000, /* with a question that is not answered: dearer than a seizure */
+    STUCK_NS = 200000,   /* in one handler */
+    SEIZE_MAX = 4096,    /* actors at once: the victim may have to wait for it */
+    WAKE_NS = 50000,     /* worth a wake-up, which costs the waker 12 to 16 us */
 };
+
+static void look_around(nohi_worker *w, int64_t now_ns);
+static void seize(nohi_worker *w, nohi_worker *victim, bool all);
 
 /* ---- rule 1 ------------------------------------------------------------------------------- */
 
@@ -69,7 +77,7 @@ static bool is_light(const nohi_kind *kind)
 /* What a worker has done: messages handled and sent, actors spawned. */
 static uint64_t acts(nohi_worker *w)
 {
-    return load_relaxed(&w->counts.handled) + load_relaxed(&w->counts.sent) + /* private */
+    return load_relaxed(&w->counts.handled) + load_relaxed(&w->lease.sent) + /* private */
            load_relaxed(&w->counts.spawned);
 }
 
@@ -80,7 +88,7 @@ void nohi_policy_sample_begin(nohi_worker *w)
     p->remote_ns = 0;
     p->remote_sends = 0;
     p->acts_before = acts(w);
-    p->sends_before = load_relaxed(&w->counts.sent); /* private */
+    p->sends_before = load_relaxed(&w->lease.sent); /* private */
     int64_t look_ns = nohi_now(w->system);
     p->began_ns = nohi_now(w->system);
     if (p->began_ns - look_ns < p->clock_ns || p->clock_ns == 0) {
@@ -119,7 +127,7 @@ static void wake_a_sleeper(nohi_worker *w)
 static uint32_t queue_length(nohi_worker *w)
 {
     uint32_t length = 0;
-    for (uint32_t at = w->run_first; at != 0 && length < LENGTH_MAX; length++) {
+    for (uint32_t at = load_relaxed(&w->run_first); at != 0 && length < LENGTH_MAX; length++) {
         at = nohi_worker_slot(w, at)->run_next;
     }
     return length;
@@ -130,12 +138,13 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     nohi_policy *p = &w->policy;
     int64_t now_ns = nohi_now(w->system);
     int64_t done = (int64_t)(acts(w) - p->acts_before);
-    uint64_t sends = load_relaxed(&w->counts.sent) - p->sends_before; /* private */
+    uint64_t sends = load_relaxed(&w->lease.sent) - p->sends_before; /* private */
     p->sampling = false;
     p->interval = next_interval(w, now_ns);
     p->countdown = (int32_t)p->interval;
     p->last_sample_ns = now_ns;
     nohi_worker_look_at_timers(w, now_ns);
+    look_around(w, now_ns);
     const noh_behavior *behavior = nohi_actor_behavior(a);
     nohi_kind *kind = behavior == NULL ? NULL : nohi_policy_kind(w, behavior);
     p->flow_home = NOHI_STAY;
@@ -165,7 +174,7 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
 
 /* ---- rule 2 ------------------------------------------------------------------------------- */
 
-bool nohi_policy_ask(nohi_worker *w)
+bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
 {
     nohi_system *system = w->system;
     nohi_worker *victim = NULL;
@@ -185,18 +194,69 @@ bool nohi_policy_ask(nohi_worker *w)
     uint32_t nobody = 0;
     if (cas_relaxed(&victim->balance.attention, &nobody, w->id + 1)) { /* re-checked by give */
         nohi_hint_raise(&victim->mail);
+        w->policy.asked_ns = now_ns;
+    } else if (nobody == w->id + 1 && now_ns - w->policy.asked_ns > PATIENCE_NS) {
+        w->policy.asked_ns = now_ns;
+        seize(w, victim, false);
     }
     return true;
 }
 
+static bool may_move(nohi_actor *a)
+{
+    return load_relaxed(&a->life) == NOHI_LIVE && /* private; ACT-1 */
+           (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED) == 0;
+}
+
 static bool may_give(nohi_worker *w, nohi_actor *a)
 {
-    if (load_relaxed(&a->life) != NOHI_LIVE || /* private; ACT-1 */
-        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
-        return false;
-    }
-    nohi_kind *kind = nohi_policy_kind(w, nohi_actor_behavior(a));
+    nohi_kind *kind = may_move(a) ? nohi_policy_kind(w, nohi_actor_behavior(a)) : NULL;
     return kind != NULL && is_heavy(kind);
+}
+
+/* Actors taken out of a run list, oldest first; still QUEUED. */
+typedef struct picked {
+    uint32_t first;
+    nohi_actor *last;
+    uint32_t count;
+} picked;
+
+/* Takes at most `most` actors out of the run list of `w`. The owner of the list, or its thief. */
+static picked pick(nohi_worker *w, uint32_t most, bool heavy)
+{
+    picked taken = {0};
+    uint32_t first = load_relaxed(&w->run_first); /* private */
+    uint32_t *link = &first;
+    uint32_t last_kept = 0;
+    while (*link != 0 && taken.count < most) {
+        uint32_t index = *link;
+        nohi_actor *a = nohi_slots_at(w->slots, index);
+        if (heavy ? !may_give(w, a) : !may_move(a)) {
+            last_kept = index;
+            link = &a->run_next;
+            continue;
+        }
+        *link = a->run_next;
+        a->run_next = 0;
+        *(taken.count == 0 ? &taken.first : &taken.last->run_next) = index;
+        taken.last = a;
+        taken.count++;
+    }
+    if (*link == 0) {
+        w->run_last = last_kept;
+    }
+    store_relaxed(&w->run_first, first);
+    return taken;
+}
+
+/* They have another home from now on. */
+static void move(nohi_worker *w, picked taken, nohi_worker *to)
+{
+    for (uint32_t index = taken.first; index != 0;) {
+        nohi_actor *a = nohi_slots_at(w->slots, index);
+        index = a->run_next;
+        nohi_gate_move(&a->gate, to->id);
+    }
 }
 
 void nohi_policy_give(nohi_worker *w)
@@ -208,43 +268,112 @@ void nohi_policy_give(nohi_worker *w)
     store_relaxed(&w->balance.attention, 0);
     nohi_worker *to = nohi_system_home(w->system, asker - 1);
     uint32_t length = queue_length(w);
-    uint32_t most = length / 2;
-    uint32_t given = 0;
-    uint32_t first_given = 0;
-    nohi_actor *last_given = NULL;
-    uint32_t *link = &w->run_first;
-    uint32_t last_kept = 0;
-    while (*link != 0) {
-        uint32_t index = *link;
-        nohi_actor *a = nohi_slots_at(w->slots, index);
-        if (given < most && may_give(w, a)) {
-            *link = a->run_next;
-            a->run_next = first_given;
-            first_given = index;
-            last_given = last_given == NULL ? a : last_given;
-            given++;
-        } else {
-            last_kept = index;
-            link = &a->run_next;
-            if (given >= most) {
-                last_kept = w->run_last;
-                break;
-            }
+    picked taken = pick(w, length / 2, true);
+    store_relaxed(&w->balance.queued_ns, /* none: until the next sample knows better */
+                  taken.count == 0 ? 0 : w->policy.heavy_turn_ns * (length - taken.count));
+    if (taken.count > 0) {
+        move(w, taken, to); /* on their way */
+        if (nohi_stack_push(&to->handed, taken.first, &taken.last->run_next)) {
+            nohi_worker_notify(w, to);
         }
     }
-    if (given == 0) {
-        store_relaxed(&w->balance.queued_ns, 0); /* until the next sample knows better */
+}
+
+/* ---- rule 3 ------------------------------------------------------------------------------- */
+
+/* Takes over what waits behind the handler that `victim` is in: all, or half of it. */
+static void seize(nohi_worker *w, nohi_worker *victim, bool all)
+{
+    if (!nohi_lease_seize(&victim->lease, victim->id, &w->system->env)) {
         return;
     }
-    w->run_last = last_kept;
-    store_relaxed(&w->balance.queued_ns, w->policy.heavy_turn_ns * (length - given)); /* counter */
-    for (uint32_t index = first_given; index != 0;) {
+    nohi_send_push_chain_of(w, victim);
+    nohi_worker_take_in(w, victim);
+    picked taken = pick(victim, all ? SEIZE_MAX : queue_length(victim) / 2, false);
+    move(w, taken, w);
+    nohi_lease_give_back(&victim->lease, victim->id);
+    for (uint32_t index = taken.first; index != 0;) {
         nohi_actor *a = nohi_slots_at(w->slots, index);
+        uint32_t at = index;
         index = a->run_next;
-        nohi_gate_move(&a->gate, to->id); /* still QUEUED: on its way */
+        nohi_worker_link(w, a, at);
     }
-    if (nohi_stack_push(&to->handed, first_given, &last_given->run_next)) {
-        nohi_worker_notify(w, to);
+}
+
+static bool has_waiting(nohi_worker *victim)
+{
+    return load_relaxed(&victim->run_first) != 0 || nohi_hint_is_raised(&victim->mail); /* a hint */
+}
+
+/* Is it in the same handler as when somebody looked STUCK_NS ago? */
+static bool is_stuck(nohi_worker *victim, int64_t now_ns)
+{
+    nohi_balance *b = &victim->balance;
+    uint32_t turn = nohi_lease_turn(&victim->lease);
+    uint64_t handled = load_relaxed(&victim->counts.handled); /* counter */
+    if (turn == 0 || load_relaxed(&b->seen_turn) != turn ||
+        load_relaxed(&b->seen_handled) != handled) {
+        store_relaxed(&b->seen_turn, turn);
+        store_relaxed(&b->seen_handled, handled);
+        store_relaxed(&b->seen_ns, now_ns);
+        return false;
+    }
+    return now_ns - load_relaxed(&b->seen_ns) > STUCK_NS;
+}
+
+static void look_at(nohi_worker *w, nohi_worker *victim, int64_t now_ns)
+{
+    if (is_stuck(victim, now_ns) && has_waiting(victim)) {
+        store_relaxed(&victim->balance.seen_ns, now_ns);
+        seize(w, victim, true);
+    }
+}
+
+/* Two looks at the others in turn for who is busy; with a watcher about, none. */
+static void look_around(nohi_worker *w, int64_t now_ns)
+{
+    nohi_system *system = w->system;
+    if (system->worker_count > 1 && load_relaxed(&system->watcher) == 0) {
+        w->policy.look_at = (w->policy.look_at + 1) % system->worker_count;
+        if (w->policy.look_at != w->id) {
+            look_at(w, nohi_system_home(system, w->policy.look_at), now_ns);
+        }
+    }
+}
+
+bool nohi_policy_watch(nohi_worker *w)
+{
+    nohi_system *system = w->system;
+    uint32_t nobody = 0;
+    if (load_relaxed(&system->asleep) + 1 >= system->worker_count) { /* all the others sleep */
+        nohi_policy_watch_end(w);
+    } else if (!w->policy.watches) {
+        w->policy.watches = cas_relaxed(&system->watcher, &nobody, w->id + 1);
+    }
+    return w->policy.watches;
+}
+
+void nohi_policy_watch_end(nohi_worker *w)
+{
+    if (w->policy.watches) {
+        w->policy.watches = false;
+        store_relaxed(&w->system->watcher, 0);
+    }
+}
+
+void nohi_policy_watch_all(nohi_worker *w, int64_t now_ns)
+{
+    for (unsigned id = 0; id < w->system->worker_count; id++) {
+        if (id != w->id) {
+            look_at(w, nohi_system_home(w->system, id), now_ns);
+        }
+    }
+}
+
+void nohi_policy_want_watcher(nohi_worker *w)
+{
+    if (load_relaxed(&w->system->watcher) == 0 && load_relaxed(&w->system->asleep) != 0) {
+        wake_a_sleeper(w);
     }
 }
 

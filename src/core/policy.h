@@ -30,7 +30,10 @@ typedef struct nohi_policy {
     uint64_t sends_before;
     uint32_t remote_sends;
     unsigned remote_home; /* where the last of them went */
+    int64_t asked_ns;     /* when it asked somebody for work */
     int64_t clock_ns;     /* what a look at the clock costs */
+    bool watches;         /* is the one who looks at those who are busy */
+    uint32_t look_at;     /* whom it looked at last */
     int flow_home;        /* the sampled actor mostly sends there; or NOHI_STAY */
 } nohi_policy;
 
@@ -38,6 +41,10 @@ typedef struct nohi_policy {
 typedef struct nohi_balance {
     atom(uint32_t) attention; /* 0, or the id + 1 of the idle worker that asks for work */
     atom(int64_t) queued_ns;  /* heavy work waiting here, estimated at the last sample */
+    /* what others saw at their last look, in which handler it was, and since when */
+    atom(int64_t) seen_ns;
+    atom(uint64_t) seen_handled;
+    atom(uint32_t) seen_turn;
 } nohi_balance;
 
 typedef struct nohi_worker nohi_worker;
@@ -56,9 +63,18 @@ int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender);
 bool nohi_policy_may_adopt(const nohi_worker *w, const nohi_worker *home);
 
 /* Rule 2, the thief: asks somebody who has heavy work waiting. True: worth looking again soon. */
-bool nohi_policy_ask(nohi_worker *w);
+bool nohi_policy_ask(nohi_worker *w, int64_t now_ns);
 /* Rule 2, the owner: gives half of its heavy work to the worker that asks. */
 void nohi_policy_give(nohi_worker *w);
+
+/* Rule 3. Before an idle worker sleeps: shall it nap, and look at the busy ones each time? */
+bool nohi_policy_watch(nohi_worker *w);
+/* Looks at them. */
+void nohi_policy_watch_all(nohi_worker *w, int64_t now_ns);
+/* It has work now. */
+void nohi_policy_watch_end(nohi_worker *w);
+/* Work was left for a worker that is in a handler: somebody should watch. */
+void nohi_policy_want_watcher(nohi_worker *w);
 
 /* Which worker runs what a plain thread spawns. */
 nohi_worker *nohi_policy_home(nohi_worker *spawner);

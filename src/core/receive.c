@@ -132,17 +132,17 @@ static void handle_many(nohi_worker *w, nohi_actor *a)
     }
 }
 
-/* What becomes of the actor after its turn. False: the turn was sampled. */
-NOHI_INLINE bool end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+/* What becomes of the actor after a turn that was not sampled. */
+NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
-    if (NOHI_UNLIKELY(w->policy.sampling || a->flags != NOHI_QUEUED)) { /* or it ends, or moves */
-        return leave_turn(w, a);
+    nohi_lease_end_turn(&w->lease, &w->system->env); /* a thief may have set SIGNALED */
+    if (NOHI_UNLIKELY(a->flags != NOHI_QUEUED)) {    /* or it ends, or moves */
+        (void)leave_turn(w, a);
+    } else if (NOHI_LIKELY(a->head == NULL)) {
+        a->flags = 0;
+    } else {
+        nohi_worker_link(w, a, index);
     }
-    a->flags = 0;
-    if (a->head != NULL) {
-        nohi_worker_queue_at(w, a, index);
-    }
-    return true;
 }
 
 /* A turn of any kind. False: it was sampled. */
@@ -161,7 +161,11 @@ static bool turn(nohi_worker *w, nohi_actor *a, uint32_t index)
     if (a->head != NULL) {
         handle_many(w, a);
     }
-    return end_turn(w, a, index);
+    if (w->policy.sampling) {
+        return leave_turn(w, a);
+    }
+    end_turn(w, a, index);
+    return true;
 }
 
 /* In chatter most turns have one letter, told, without bound or box, and nothing else is the matter:
@@ -194,13 +198,7 @@ NOHI_INLINE bool turn_of_one(nohi_worker *w, nohi_actor *a, uint32_t index)
         close_message(w, NULL);
     }
     nohi_send_flush(w); /* SND-2 */
-    if (NOHI_UNLIKELY(a->flags != NOHI_QUEUED)) {
-        (void)leave_turn(w, a);
-    } else if (NOHI_LIKELY(a->head == NULL)) {
-        a->flags = 0;
-    } else {
-        nohi_worker_link(w, a, index);
-    }
+    end_turn(w, a, index);
     return true;
 }
 
@@ -211,7 +209,7 @@ void nohi_receive_turns(nohi_worker *w)
     w->self.in_handler = true;
     while (!nohi_hint_is_raised(&w->mail) && (a = nohi_worker_next(w, &index)) != NULL) {
         NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
-        store_relaxed(&w->running, index); /* counter: for the stop report */
+        nohi_lease_begin_turn(&w->lease, index);
         w->self.actor = a;
         w->self.ref =
             (noh_ref){(uint64_t)nohi_gate_generation(&a->gate) << NOHI_INDEX_BITS | index};
@@ -288,7 +286,7 @@ void nohi_receive_after_failure(nohi_worker *w)
     } else {
         fail(w, a);
     }
-    (void)end_turn(w, a, nohi_actor_index(w->slots, a));
+    (void)leave_turn(w, a);
 }
 
 /* Before a letter was handled: it goes back to the others, and all of them become dead letters. */
@@ -358,7 +356,7 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
                 message->type = &noh_type_noh_idle;
                 message->kind = NOHI_TELL;
                 message->from = self->ref;
-                bump(&w->counts.sent);
+                nohi_lease_count_sent(&w->lease);
                 deliver(w, a, nohi_actor_behavior(a), message);
                 return;
             }
@@ -478,6 +476,7 @@ static bool leave_turn(nohi_worker *w, nohi_actor *a)
         nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
     }
     nohi_send_flush(w); /* what the runtime itself sent */
+    nohi_lease_end_turn(&w->lease, &w->system->env);
     bool sampled = w->policy.sampling;
     if (sampled) {
         nohi_policy_sample_end(w, a);

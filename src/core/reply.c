@@ -215,7 +215,7 @@ static noh_err send_request(noh_self *self, noh_ref to, const noh_type *type, co
     nohi_worker *w = self->worker;
     nohi_message *m;
     noh_err err = nohi_message_new(&w->pool, type, content, NOHI_REQUEST, number, &m);
-    bump(&w->counts.sent);
+    nohi_lease_count_sent(&w->lease);
     if (err != NOH_OK) {
         nohi_dead_note(w, self->ref, to, type, NULL, nohi_dead_reason_of(err));
         return err;

@@ -9,7 +9,8 @@
  *                    behind a letter in the inbox goes through the inbox too.
  *             SND-2  delivery is causal: a letter is visible to its receiver before any letter sent
  *                    later is visible to anybody. So at most one chain is open, and it is pushed
- *                    before a letter to somebody else leaves this worker, and at the end of the
+ *                    before any other letter is sent, also one at home, since a thief may take its
+ *                    receiver away while the handler still runs (lease.h), and at the end of the
  *                    handler.
  *             SND-3  a bound given at spawn is exact: `inbox_len` counts all messages of such a
  *                    mailbox; each of them asks for its place, and is `placed` until it leaves the
@@ -26,7 +27,8 @@
 #include "timer.h"
 
 static noh_err tell_any(noh_self *self, noh_ref to, const noh_type *type, const void *message);
-static noh_err send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force);
+static bool send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force,
+                       noh_err *ret_err);
 static noh_err send_away(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force);
 static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force);
 static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation);
@@ -34,7 +36,8 @@ static NOHI_COLD noh_err refused(noh_self *self, noh_ref to, const noh_type *typ
 
 /* The straight way first: a small plain message to an actor at home here that nobody else writes to
  * and that has no exact bound (its mailbox_max is negative, as a signed number). It looks before it
- * does anything, and calls nothing. An actor may come here by itself while a chain for it is open. */
+ * does anything, and calls nothing. With a chain open it is not straight: an actor may have come here
+ * by itself since the chain for it was opened, and a thief may let the receiver run at once. */
 noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const void *message)
 {
     if (NOHI_UNLIKELY(self == NULL) || NOHI_UNLIKELY((type == NULL) | (message == NULL))) {
@@ -47,20 +50,22 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     }
     nohi_actor *a = nohi_worker_slot(w, index);
     uint32_t generation = nohi_gate_generation(&a->gate);
-    if (NOHI_UNLIKELY(to.bits >> NOHI_INDEX_BITS != generation ||
-                      nohi_gate_home(&a->gate) != w->straight_home || w->chain_to == a ||
-                      !nohi_inbox_is_empty(&a->gate.inbox))) {
+    if (NOHI_UNLIKELY(to.bits >> NOHI_INDEX_BITS != generation || !nohi_message_is_small(type) ||
+                      !nohi_pool_has(&w->pool, 0))) {
         return tell_any(self, to, type, message);
     }
-    uint32_t len = load_relaxed(&a->len); /* private from here on: GAT-1 */
-    if (NOHI_UNLIKELY((int32_t)len >= (int32_t)load_relaxed(&a->mailbox_max) ||
-                      !nohi_message_is_small(type) || !nohi_pool_has(&w->pool, 0))) {
+    uint64_t sent = nohi_lease_begin_send(&w->lease);
+    bool straight = nohi_gate_home(&a->gate) == nohi_lease_token(&w->lease) &&
+                    load_relaxed(&w->chain.to) == NULL && /* SND-2; private */
+                    nohi_inbox_is_empty(&a->gate.inbox);
+    uint32_t len = load_relaxed(&a->len); /* if straight, private from here on: GAT-1 */
+    if (NOHI_UNLIKELY(!straight || (int32_t)len >= (int32_t)load_relaxed(&a->mailbox_max))) {
+        nohi_lease_undo_send(&w->lease, sent);
         return tell_any(self, to, type, message);
     }
     nohi_message *m = nohi_message_small(&w->pool, type, message, NOHI_TELL, 0);
     m->from = self->ref;
     m->generation = generation;
-    bump(&w->counts.sent);
     nohi_actor_link(a, m);
     store_relaxed(&a->len, len + 1);
     if (NOHI_LIKELY(a->flags == 0)) {
@@ -69,6 +74,7 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     } else {
         nohi_worker_queue_at(w, a, index);
     }
+    nohi_lease_end_send(&w->lease, sent);
     return NOH_OK;
 }
 
@@ -81,7 +87,7 @@ static noh_err tell_any(noh_self *self, noh_ref to, const noh_type *type, const 
         return refused(self, to, type, err);
     }
     m->from = self->ref;
-    bump(&w->counts.sent);
+    nohi_lease_count_sent(&w->lease);
     err = nohi_send(w, to, m, false);
     if (err != NOH_OK) {
         nohi_dead_note(w, self->ref, to, type, message, nohi_dead_reason_of(err));
@@ -102,8 +108,10 @@ noh_err nohi_send(nohi_worker *w, noh_ref to, nohi_message *message, bool force)
         return NOH_E_GONE;
     }
     message->generation = generation;
-    if (NOHI_LIKELY(nohi_gate_home(&a->gate) == w->id) || adopt(w, a, generation)) {
-        return send_local(w, a, message, force);
+    noh_err err;
+    if ((NOHI_LIKELY(nohi_gate_home(&a->gate) == w->id) || adopt(w, a, generation)) &&
+        send_local(w, a, message, force, &err)) {
+        return err;
     }
     return send_away(w, a, message, force);
 }
@@ -112,7 +120,7 @@ noh_err nohi_send_or_bury(nohi_worker *w, noh_ref to, nohi_message *message, boo
 {
     bool counted = nohi_message_is_counted(message);
     if (counted) {
-        bump(&w->counts.sent);
+        nohi_lease_count_sent(&w->lease);
     }
     noh_err err = nohi_send(w, to, message, force);
     if (err != NOH_OK) {
@@ -146,33 +154,49 @@ static bool take_place(nohi_actor *a, nohi_message *message, bool force)
     return true;
 }
 
-/* The actor lives here. */
-static noh_err send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force)
+/* Into the queue of an actor that is ours until nohi_lease_leave. True: into the inbox instead. */
+static bool append_or_push(nohi_worker *w, nohi_actor *a, nohi_message *message)
 {
-    if (w->chain_to == a) {
-        nohi_send_flush(w); /* SND-1: it moved here since the chain was opened */
+    if (nohi_inbox_is_empty(&a->gate.inbox)) {
+        nohi_actor_append(a, message);
+        nohi_worker_queue(w, a);
+        return false;
     }
+    if (!nohi_actor_is_exact(a)) {
+        add_relaxed(&a->gate.inbox_len, nohi_message_is_counted(message));
+    }
+    return true;
+}
+
+/* The actor seems to live here. False: a thief has taken it. */
+static bool send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force,
+                       noh_err *ret_err)
+{
+    nohi_send_flush(w); /* SND-2: a thief may have it run at once; SND-1: it may have moved here */
+    *ret_err = NOH_OK;
     if (a == w->own && nohi_message_is_answer(message)) {
         noh_future future; /* a plain thread answers itself */
         (void)nohi_ask_arrived(w, a, &message, &future);
-        return NOH_OK;
+        return true;
+    }
+    nohi_lease_enter(&w->lease, &w->system->env);
+    if (NOHI_UNLIKELY(nohi_gate_home(&a->gate) != w->id)) {
+        nohi_lease_leave(&w->lease);
+        return false;
     }
     bool exact = nohi_actor_is_exact(a);
     uint32_t waiting = load_relaxed(&a->len) + load_relaxed(&a->gate.inbox_len); /* counter */
-    if (exact ? !take_place(a, message, force) : waiting >= nohi_actor_bound(a) && !force) {
-        return NOH_E_FULL;
-    }
-    if (!nohi_inbox_is_empty(&a->gate.inbox)) {
-        if (!exact) {
-            add_relaxed(&a->gate.inbox_len, nohi_message_is_counted(message));
-        }
+    bool full = exact ? !take_place(a, message, force) : waiting >= nohi_actor_bound(a) && !force;
+    bool pushes = !full && append_or_push(w, a, message);
+    nohi_lease_leave(&w->lease);
+    if (full) {
+        *ret_err = NOH_E_FULL;
+    } else if (pushes) {
         push(w, a, &message->letter, &message->letter); /* SND-1 */
-        return NOH_OK;
+    } else {
+        nohi_worker_stir(w);
     }
-    nohi_actor_append(a, message);
-    nohi_worker_queue(w, a);
-    nohi_worker_stir(w);
-    return NOH_OK;
+    return true;
 }
 
 static noh_err send_away(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force)
@@ -188,12 +212,36 @@ static noh_err send_away(nohi_worker *w, nohi_actor *a, nohi_message *message, b
     return err;
 }
 
+/* In the lease. Errors: FULL. */
+static noh_err open_chain(nohi_worker *w, nohi_actor *a, bool force)
+{
+    uint32_t waiting = load_relaxed(&a->gate.inbox_len) + load_relaxed(&a->gate.local_len);
+    if (waiting >= w->system->options.mailbox_max + NOHI_BATCH && !force) { /* SND-3 */
+        return NOH_E_FULL;
+    }
+    store_relaxed(&w->chain.to, a); /* private: in the lease */
+    w->chain.newest = NULL;
+    w->chain.count = 0;
+    return NOH_OK;
+}
+
+/* In the lease. */
+static void add_to_chain(nohi_chain *chain, nohi_message *message)
+{
+    if (chain->newest == NULL) {
+        chain->oldest = &message->letter;
+    }
+    message->letter.next = chain->newest;
+    chain->newest = &message->letter;
+    chain->count += nohi_message_is_counted(message);
+}
+
 /* The actor lives elsewhere: through its inbox. */
 static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force)
 {
     nohi_gate *gate = &a->gate;
-    if (w->chain_to != a) {
-        nohi_send_flush(w); /* SND-2 */
+    if (load_relaxed(&w->chain.to) != a) { /* private, or NULL by a thief's hand */
+        nohi_send_flush(w);                /* SND-2 */
     }
     if (load_relaxed(&gate->traits) & NOHI_TRAIT_BOUNDED) {
         if (!take_place(a, message, force)) {
@@ -202,33 +250,58 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
         push(w, a, &message->letter, &message->letter);
         return NOH_OK;
     }
-    if (w->chain_to == NULL) {
-        uint32_t waiting = load_relaxed(&gate->inbox_len) + load_relaxed(&gate->local_len);
-        if (waiting >= w->system->options.mailbox_max + NOHI_BATCH && !force) { /* SND-3 */
-            return NOH_E_FULL;
-        }
-        w->chain_to = a;
-        w->chain_newest = NULL;
-        w->chain_oldest = &message->letter;
-        w->chain_count = 0;
+    noh_err err = NOH_OK;
+    nohi_lease_enter(&w->lease, &w->system->env);
+    if (load_relaxed(&w->chain.to) == NULL) {
+        err = open_chain(w, a, force);
     }
-    message->letter.next = w->chain_newest;
-    w->chain_newest = &message->letter;
-    w->chain_count += nohi_message_is_counted(message);
-    if (w->chain_count >= NOHI_CHAIN_MAX || !w->self.in_handler) {
+    if (err == NOH_OK) {
+        add_to_chain(&w->chain, message);
+    }
+    uint32_t count = w->chain.count;
+    nohi_lease_leave(&w->lease);
+    if (count >= NOHI_CHAIN_MAX || !w->self.in_handler) {
         nohi_send_flush(w);
     }
-    return NOH_OK;
+    return err;
+}
+
+static nohi_chain take_chain(nohi_worker *w)
+{
+    nohi_chain chain = {.newest = w->chain.newest, .oldest = w->chain.oldest};
+    store_relaxed(&chain.to, load_relaxed(&w->chain.to)); /* private: in the lease */
+    chain.count = w->chain.count;
+    store_relaxed(&w->chain.to, NULL);
+    w->chain.count = 0;
+    return chain;
+}
+
+static void push_chain(nohi_worker *w, nohi_chain *chain)
+{
+    nohi_actor *a = load_relaxed(&chain->to);      /* private */
+    add_relaxed(&a->gate.inbox_len, chain->count); /* before the push: never below zero */
+    push(w, a, chain->newest, chain->oldest);
 }
 
 void nohi_send_push_chain(nohi_worker *w)
 {
-    nohi_actor *a;
     /* Again, when a push met a slot of the depot: what is buried there may be answered. */
-    while ((a = w->chain_to) != NULL) {
-        w->chain_to = NULL;
-        add_relaxed(&a->gate.inbox_len, w->chain_count); /* before the push: never below zero */
-        push(w, a, w->chain_newest, w->chain_oldest);
+    for (;;) {
+        nohi_lease_enter(&w->lease, &w->system->env);
+        nohi_chain chain = take_chain(w);
+        nohi_lease_leave(&w->lease);
+        if (load_relaxed(&chain.to) == NULL) { /* private */
+            return;
+        }
+        push_chain(w, &chain);
+    }
+}
+
+void nohi_send_push_chain_of(nohi_worker *w, nohi_worker *stuck)
+{
+    nohi_chain chain = take_chain(stuck);
+    if (load_relaxed(&chain.to) != NULL) { /* private */
+        push_chain(w, &chain);
     }
 }
 
@@ -241,7 +314,7 @@ static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation)
     }
     nohi_worker *home = nohi_system_home(w->system, id);
     if (!nohi_park_is_asleep(&home->park) || !nohi_policy_may_adopt(w, home) ||
-        w->chain_to == a || /* SND-1 */
+        load_relaxed(&w->chain.to) == a || /* SND-1 */
         (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED) || !nohi_park_lock(&home->park)) {
         return false;
     }
@@ -262,7 +335,7 @@ static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation)
 static noh_err refused(noh_self *self, noh_ref to, const noh_type *type, noh_err err)
 {
     nohi_worker *w = self->worker;
-    bump(&w->counts.sent);
+    nohi_lease_count_sent(&w->lease);
     nohi_dead_note(w, self->ref, to, type, NULL, nohi_dead_reason_of(err));
     return err;
 }

@@ -15,10 +15,13 @@ noh_err nohi_send_or_bury(nohi_worker *w, noh_ref to, nohi_message *message, boo
 /* There are some. For the inline function below. */
 void nohi_send_push_chain(nohi_worker *w);
 
+/* The same for a worker that is stuck in a handler, by its thief. */
+void nohi_send_push_chain_of(nohi_worker *w, nohi_worker *stuck);
+
 /* Pushes the letters held back for one actor elsewhere, if any. */
 NOHI_INLINE void nohi_send_flush(nohi_worker *w)
 {
-    if (NOHI_UNLIKELY(w->chain_to != NULL)) {
+    if (NOHI_UNLIKELY(load_relaxed(&w->chain.to) != NULL)) { /* re-checked in the lease */
         nohi_send_push_chain(w);
     }
 }

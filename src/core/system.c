@@ -385,7 +385,7 @@ static void name_holders(nohi_system *system, int64_t since_ns)
     uint32_t homes = load_acquire(&system->home_count);
     for (unsigned id = 0; id < homes; id++) {
         nohi_worker *w = nohi_system_home(system, id);
-        uint32_t index = load_relaxed(&w->running); /* counter */
+        uint32_t index = nohi_lease_turn(&w->lease);
         if (index == 0) {
             continue;
         }
@@ -591,7 +591,7 @@ noh_err noh_ledger_read(noh_system *system, noh_ledger *ret_ledger)
     uint32_t homes = load_acquire(&system->home_count);
     for (uint32_t id = 0; id < homes; id++) {
         nohi_worker *w = nohi_system_home(system, id);
-        ledger.sent += load_relaxed(&w->counts.sent); /* counter */
+        ledger.sent += load_relaxed(&w->lease.sent); /* counter */
         ledger.handled += load_relaxed(&w->counts.handled);
         ledger.queued += load_relaxed(&w->answers_waiting);
         for (unsigned reason = 0; reason < NOH_DEAD_REASONS; reason++) {

@@ -10,7 +10,7 @@
  *             THR-2  a thread sleeps only after try_idle, announce, and one more look (PRK-1).
  *             THR-3  a plain thread has no slots but its own actor's, so it never owes anybody a turn.
  *             THR-4  a host loop that sleeps is woken by whatever is put there, also by its own
- *                    thread between two runs (straight_home, nohi_worker_stir). */
+ *                    thread between two runs (NOHI_NOWHERE, nohi_worker_stir). */
 #include "receive.h"
 #include "reply.h"
 #include "send.h"
@@ -120,7 +120,7 @@ bool nohi_thread_leave(nohi_worker *w)
 {
     const noh_env *env = &w->system->env;
     nohi_actor *a = w->own;
-    w->straight_home = w->id;
+    store_relaxed(&w->lease.token, w->id); /* private */
     nohi_park_leave(&w->park, env);
     nohi_thread_finish(&w->self);
     nohi_worker_attend(w);
@@ -229,7 +229,7 @@ void nohi_thread_work(nohi_worker *w)
 static bool has_mail(nohi_worker *w)
 {
     return nohi_worker_has_mail(w) || !nohi_inbox_is_empty(&w->self.actor->gate.inbox) ||
-           w->run_first != 0;
+           load_relaxed(&w->run_first) != 0; /* private */
 }
 
 static void sleep_until(nohi_worker *w, int64_t deadline_ns)
@@ -369,9 +369,10 @@ static bool sleep_in_loop(nohi_worker *w)
     if ((a->flags & NOHI_SIGNALED) && nohi_inbox_try_idle(&a->gate.inbox)) {
         a->flags = (uint8_t)(a->flags & ~NOHI_SIGNALED);
     }
-    w->straight_home = NOHI_NOWHERE;
+    store_relaxed(&w->lease.token, NOHI_NOWHERE); /* private */
     nohi_park_announce(&w->park);
-    return w->run_first == 0 && (a->flags & NOHI_SIGNALED) == 0 && !nohi_worker_has_mail(w);
+    return load_relaxed(&w->run_first) == 0 && /* private */
+           (a->flags & NOHI_SIGNALED) == 0 && !nohi_worker_has_mail(w);
 }
 
 int64_t noh_host_run(noh_self *self)
@@ -381,9 +382,9 @@ int64_t noh_host_run(noh_self *self)
     }
     nohi_worker *w = self->worker;
     nohi_park_leave(&w->park, &w->system->env);
-    w->straight_home = w->id;
+    store_relaxed(&w->lease.token, w->id); /* private: host loops have no thieves */
     nohi_thread_work(w);
-    if (w->run_first != 0) {
+    if (load_relaxed(&w->run_first) != 0) { /* private */
         return 0;
     }
     if (nohi_is_stopping(w->system)) {

@@ -322,7 +322,7 @@ static void lose(nohi_worker *w, nohi_timer *t)
         (void)nohi_send_or_bury(w, t->to, message, true);
     } else {
         nohi_log(w->system, NOH_LOG_ERROR, message->from, NULL, "a timer was lost: no memory");
-        bump(&w->counts.sent);
+        nohi_lease_count_sent(&w->lease);
         nohi_dead_letter(w, t->to, message, NOH_DEAD_NOMEM);
     }
     free_record(w, t);
@@ -508,7 +508,7 @@ static void send_tick(nohi_worker *w, nohi_timer *t)
     noh_err err =
         nohi_message_new(&w->pool, m->type, (const void *)(m + 1), NOHI_TICK, t->number, &tick);
     if (err != NOH_OK) {
-        bump(&w->counts.sent);
+        nohi_lease_count_sent(&w->lease);
         nohi_dead_note(w, m->from, t->to, m->type, NULL, NOH_DEAD_NOMEM);
         return;
     }

@@ -17,6 +17,7 @@
 
 enum {
     SPIN_NS = 50000, /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
+    NAP_NS = 100000, /* of the watcher: half of what makes a handler long */
     FREE_MAX = 4096, /* free slots that a home keeps for itself */
 };
 
@@ -31,7 +32,7 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
     w->slots_base = system->slots.base;
     w->policy.flow_home = NOHI_STAY;
     w->id = id;
-    w->straight_home = id;
+    nohi_lease_init(&w->lease, id);
     w->kind = kind;
     w->free_max = system->slots.tenants_max != 0 ? NOHI_FREE_MAX_COUNTED : FREE_MAX;
     w->self = (noh_self){.worker = w, .system = system};
@@ -109,6 +110,8 @@ void nohi_worker_notify(nohi_worker *w, nohi_worker *to)
     nohi_duty duty = nohi_park_claim(&to->park);
     if (duty == NOHI_DUTY_WAKE) {
         wake(to);
+    } else if (NOHI_UNLIKELY(nohi_lease_turn(&to->lease) != 0)) {
+        nohi_policy_want_watcher(w);
     }
     if (rings) {
         nohi_bell_leave(&to->bell, &w->system->env);
@@ -162,9 +165,8 @@ static void obey_commands(nohi_worker *w)
     }
 }
 
-void nohi_worker_attend(nohi_worker *w)
+void nohi_worker_take_in(nohi_worker *by, nohi_worker *w)
 {
-    nohi_hint_lower(&w->mail);
     uint32_t index = nohi_stack_take(&w->handed);
     while (index != 0) {
         nohi_actor *a = nohi_slots_at(w->slots, index);
@@ -176,13 +178,22 @@ void nohi_worker_attend(nohi_worker *w)
     while (index != 0) {
         nohi_actor *a = nohi_slots_at(w->slots, index);
         index = a->gate.ready_next;
-        if (NOHI_LIKELY(nohi_gate_home(&a->gate) == w->id)) {
+        if (NOHI_UNLIKELY(nohi_gate_home(&a->gate) != w->id)) {
+            nohi_worker_announce(by, a); /* WRK-2 */
+        } else if (NOHI_UNLIKELY(nohi_actor_index(w->slots, a) == nohi_lease_turn(&w->lease))) {
+            (void)nohi_stack_push(&w->ready, nohi_lease_turn(&w->lease), &a->gate.ready_next);
+            nohi_hint_raise(&w->mail); /* LSE-1: not a thief's to touch */
+        } else {
             a->flags |= NOHI_SIGNALED;
             nohi_worker_queue(w, a);
-        } else {
-            nohi_worker_announce(w, a); /* WRK-2 */
         }
     }
+}
+
+void nohi_worker_attend(nohi_worker *w)
+{
+    nohi_hint_lower(&w->mail);
+    nohi_worker_take_in(w, w);
     obey_commands(w);
     nohi_policy_give(w);
 }
@@ -222,7 +233,8 @@ static void loop(nohi_worker *w)
                 return;
             }
         }
-        if (w->run_first != 0) {
+        if (load_relaxed(&w->run_first) != 0) { /* private */
+            nohi_policy_watch_end(w);
             nohi_receive_turns(w);
         } else {
             rest(w);
@@ -237,43 +249,72 @@ void nohi_worker_look_at_timers(nohi_worker *w, int64_t now_ns)
     }
 }
 
-/* Looks around for a moment, then sleeps. Returns when there may be something to do. */
-static void rest(nohi_worker *w)
+/* Looks around for a moment. True: there may be something to do. */
+static bool spin(nohi_worker *w, int64_t next_ns, int64_t *now_ns)
 {
     const noh_env *env = &w->system->env;
-    store_relaxed(&w->balance.queued_ns, 0); /* counter */
-    store_relaxed(&w->running, 0);
-    if (NOHI_UNLIKELY(nohi_is_stopping(w->system))) {
-        nohi_system_note_rest(w->system);
-    }
-    int64_t now_ns = nohi_now(w->system);
-    int64_t spin_until_ns = w->system->spins ? now_ns + SPIN_NS : now_ns;
-    int64_t next_ns = nohi_timer_next(w);
-    int64_t ask_ns = now_ns;
-    w->policy.countdown = 0; /* what comes after idleness is worth a sample */
-    while (now_ns < spin_until_ns && now_ns < next_ns) {
+    int64_t until_ns = w->system->spins ? *now_ns + SPIN_NS : *now_ns;
+    int64_t ask_ns = *now_ns;
+    while (*now_ns < until_ns && *now_ns < next_ns) {
         for (int i = 0; i < 16; i++) {
             if (nohi_hint_is_raised(&w->mail)) {
-                return;
+                return true;
             }
             env->relax(env->world);
         }
-        now_ns = nohi_now(w->system);
-        if (now_ns >= ask_ns) {
-            ask_ns = now_ns + (nohi_policy_ask(w) ? 2000 : 10000);
+        *now_ns = nohi_now(w->system);
+        if (*now_ns >= ask_ns) {
+            ask_ns = *now_ns + (nohi_policy_ask(w, *now_ns) ? 2000 : 10000);
+            if (load_relaxed(&w->run_first) != 0) { /* private: it has helped itself */
+                return true;
+            }
         }
     }
-    if (now_ns >= next_ns) {
-        nohi_timer_fire(w, now_ns);
-        return;
+    return false;
+}
+
+/* Sleeps; as the watcher for a nap, and then looks at the others. */
+static void sleep_until(nohi_worker *w, int64_t now_ns, int64_t next_ns)
+{
+    const noh_env *env = &w->system->env;
+    bool watches = nohi_policy_watch(w);
+    if (watches && next_ns > now_ns + NAP_NS) {
+        next_ns = now_ns + NAP_NS;
     }
+    add_relaxed(&w->system->asleep, !watches); /* counter */
     nohi_park_announce(&w->park);
     if (!nohi_worker_has_mail(w)) { /* WRK-1 */
         nohi_park_wait(&w->park, env, next_ns == NOH_FOREVER ? -1 : next_ns - now_ns);
     }
     nohi_park_leave(&w->park, env);
-    nohi_hint_raise(&w->mail); /* whatever woke it */
-    nohi_worker_look_at_timers(w, nohi_now(w->system));
+    sub_relaxed(&w->system->asleep, !watches); /* counter */
+    nohi_hint_raise(&w->mail);                 /* whatever woke it */
+    now_ns = nohi_now(w->system);
+    nohi_worker_look_at_timers(w, now_ns);
+    if (watches) {
+        nohi_policy_watch_all(w, now_ns);
+        (void)nohi_policy_ask(w, now_ns);
+    }
+}
+
+/* Nothing to do. Returns when there may be something. */
+static void rest(nohi_worker *w)
+{
+    store_relaxed(&w->balance.queued_ns, 0); /* counter */
+    if (NOHI_UNLIKELY(nohi_is_stopping(w->system))) {
+        nohi_system_note_rest(w->system);
+    }
+    int64_t now_ns = nohi_now(w->system);
+    int64_t next_ns = nohi_timer_next(w);
+    w->policy.countdown = 0; /* what comes after idleness is worth a sample */
+    if (!w->policy.watches && spin(w, next_ns, &now_ns)) {
+        return;
+    }
+    if (now_ns >= next_ns) {
+        nohi_timer_fire(w, now_ns);
+    } else {
+        sleep_until(w, now_ns, next_ns);
+    }
 }
 
 /* ---- for host loops ----------------------------------------------------------------------- */
@@ -289,6 +330,5 @@ void nohi_worker_run(nohi_worker *w, int64_t until_ns)
             nohi_worker_attend(w);
         }
         nohi_receive_turns(w);
-    } while (w->run_first != 0 && nohi_now(w->system) < until_ns);
-    store_relaxed(&w->running, 0); /* counter */
+    } while (load_relaxed(&w->run_first) != 0 && nohi_now(w->system) < until_ns); /* private */
 }

@@ -6,6 +6,7 @@
 #include "actor.h"
 #include "bell.h"
 #include "hint.h"
+#include "lease.h"
 #include "park.h"
 #include "policy.h"
 #include "stack.h"
@@ -28,7 +29,6 @@ enum {
     NOHI_BATCH = 64, /* 16 to 64 measured best; the turn ends earlier when its queue does */
 #endif
     NOHI_CHAIN_MAX = 64,
-    NOHI_NOWHERE = NOHI_DEPOT + 1, /* no actor's home */
 };
 
 /* What became of the request in hand. */
@@ -58,14 +58,21 @@ typedef enum nohi_worker_kind {
     NOHI_HOST,   /* a plain thread whose event loop runs actors too */
 } nohi_worker_kind;
 
-/* One writer each, summed on read. */
+/* One writer each, summed on read; what was sent is counted by the lease. */
 typedef struct nohi_counts {
-    atom(uint64_t) sent;
     atom(uint64_t) handled;
     atom(uint64_t) dead[NOH_DEAD_REASONS];
     atom(uint64_t) spawned;
     atom(uint64_t) ended;
 } nohi_counts;
+
+/* Letters for one actor elsewhere, not pushed yet. Changed in the lease. */
+typedef struct nohi_chain {
+    atom(nohi_actor *) to; /* NULL: none */
+    nohi_letter *newest;
+    nohi_letter *oldest;
+    uint32_t count;
+} nohi_chain;
 
 /* A home of actors. Never freed before the system, so that a late announcer finds it. */
 struct nohi_worker {
@@ -74,21 +81,16 @@ struct nohi_worker {
     nohi_system *system;
     nohi_slots *slots;
     uint32_t id;
-    uint32_t straight_home; /* `id`; NOHI_NOWHERE between the runs of a host loop: its sends have to
-                               wake it, so they take the long way */
-    nohi_worker_kind kind;  /* constant */
-    nohi_actor *own;        /* THREAD, HOST: the actor that stands for the thread */
-    char *slots_base;       /* of `slots`, at hand */
-    uint32_t slots_limit;   /* of `slots`, as last seen */
-    uint32_t run_first;     /* actors with something to do, oldest first */
+    nohi_worker_kind kind;    /* constant */
+    nohi_actor *own;          /* THREAD, HOST: the actor that stands for the thread */
+    char *slots_base;         /* of `slots`, at hand */
+    uint32_t slots_limit;     /* of `slots`, as last seen */
+    atom(uint32_t) run_first; /* actors with something to do, oldest first; a thief's: lease.h */
     uint32_t run_last;
     uint32_t free_first; /* free slots */
     uint32_t free_count;
-    uint32_t free_max;    /* above, half of them go to the depot */
-    nohi_actor *chain_to; /* letters for one actor elsewhere, not pushed yet */
-    nohi_letter *chain_newest;
-    nohi_letter *chain_oldest;
-    uint32_t chain_count;
+    uint32_t free_max; /* above, half of them go to the depot */
+    nohi_chain chain;
     nohi_pool_cache pool;
     nohi_policy policy;
     nohi_wheel wheel;
@@ -112,8 +114,10 @@ struct nohi_worker {
     atom(uint32_t) answers_waiting; /* answers that arrived and were not awaited yet */
 
     alignas(NOHI_CACHELINE) nohi_counts counts;
-    atom(uint32_t) running; /* slot whose turn it is, 0 between turns; for the stop report */
-    atom(const noh_type *) running_type;
+    atom(const noh_type *) running_type; /* of the message in hand, or last; for the stop report */
+    nohi_lease
+        lease; /* host loops: NOHI_NOWHERE between two runs, so that their sends take the long
+                         way, which wakes them */
 
     /* any thread */
     alignas(NOHI_CACHELINE) nohi_hint mail; /* something lies in one of these: */
@@ -151,8 +155,8 @@ NOHI_INLINE bool nohi_worker_has_slot(nohi_worker *w, uint32_t index)
 NOHI_INLINE void nohi_worker_link(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
     a->run_next = 0;
-    if (w->run_first == 0) {
-        w->run_first = index;
+    if (load_relaxed(&w->run_first) == 0) { /* private, here and below: LSE-1 */
+        store_relaxed(&w->run_first, index);
     } else {
         nohi_worker_slot(w, w->run_last)->run_next = index;
     }
@@ -176,12 +180,12 @@ NOHI_INLINE void nohi_worker_queue(nohi_worker *w, nohi_actor *a)
 /* The next actor; it stays QUEUED until its turn ends. NULL when there is none. */
 NOHI_INLINE nohi_actor *nohi_worker_next(nohi_worker *w, uint32_t *ret_index)
 {
-    uint32_t index = w->run_first;
+    uint32_t index = load_relaxed(&w->run_first);
     if (index == 0) {
         return NULL;
     }
     nohi_actor *a = nohi_worker_slot(w, index);
-    w->run_first = a->run_next;
+    store_relaxed(&w->run_first, a->run_next);
     *ret_index = index;
     return a;
 }
@@ -192,6 +196,8 @@ void nohi_worker_done(nohi_worker *w);
 void nohi_worker_main(void *worker);
 /* Takes what others left here: announced and handed actors, commands, questions of idle workers. */
 void nohi_worker_attend(nohi_worker *w);
+/* The part of it that an owner's thief may do: takes in announced and handed actors. */
+void nohi_worker_take_in(nohi_worker *by, nohi_worker *w);
 /* Fires what is due; called at each sample, so about each 50 us, and around sleeping. */
 void nohi_worker_look_at_timers(nohi_worker *w, int64_t now_ns);
 /* Anything to attend? Any thread may write it, so a hint, unless after nohi_park_announce. */
