@@ -380,12 +380,7 @@ static noh_ref move_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavi
 static void set_going(nohi_worker *w, nohi_actor *a, nohi_worker *home)
 {
     if (home == w) {
-        nohi_lease_enter(&w->lease, &w->system->env);
-        if (NOHI_LIKELY(nohi_gate_home(&a->gate) ==
-                        w->id)) {    /* else somebody told it by its name, */
-            nohi_worker_queue(w, a); /* and a thief took it along */
-        }
-        nohi_lease_leave(&w->lease);
+        nohi_worker_queue(w, a);
         nohi_worker_stir(w);
     } else if (nohi_stack_push(&home->handed, nohi_actor_index(w->slots, a), &a->run_next)) {
         nohi_worker_notify(w, home);
@@ -466,14 +461,16 @@ static noh_err spawn(nohi_worker *w, const noh_behavior *behavior, const void *a
         goto fail_start;
     }
     nohi_actor *a;
+    nohi_lease_enter(&w->lease, &w->system->env); /* a late letter may be on its way to the slot */
     err = prepare(w, behavior, options, &a);
-    if (err != NOH_OK) {
-        goto fail_admitted;
+    if (err == NOH_OK) {
+        *ret_ref = spawn_in(w, a, behavior, options, start);
     }
-    *ret_ref = spawn_in(w, a, behavior, options, start);
-    return NOH_OK;
+    nohi_lease_leave(&w->lease);
+    if (err == NOH_OK) {
+        return NOH_OK;
+    }
 
-fail_admitted:
     nohi_slots_leave(w->slots);
 fail_start:
     if (start != NULL) {

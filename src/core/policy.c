@@ -284,11 +284,12 @@ void nohi_policy_give(nohi_worker *w)
 /* Takes over what waits behind the handler that `victim` is in: all, or half of it. */
 static void seize(nohi_worker *w, nohi_worker *victim, bool all)
 {
-    if (!nohi_lease_seize(&victim->lease, victim->id, &w->system->env)) {
+    uint32_t in_hand = nohi_lease_seize(&victim->lease, victim->id, &w->system->env);
+    if (in_hand == 0) {
         return;
     }
     nohi_send_push_chain_of(w, victim);
-    nohi_worker_take_in(w, victim);
+    nohi_worker_take_in(w, victim, in_hand);
     picked taken = pick(victim, all ? SEIZE_MAX : queue_length(victim) / 2, false);
     move(w, taken, w);
     nohi_lease_give_back(&victim->lease, victim->id);

@@ -165,7 +165,7 @@ static void obey_commands(nohi_worker *w)
     }
 }
 
-void nohi_worker_take_in(nohi_worker *by, nohi_worker *w)
+void nohi_worker_take_in(nohi_worker *by, nohi_worker *w, uint32_t in_hand)
 {
     uint32_t index = nohi_stack_take(&w->handed);
     while (index != 0) {
@@ -180,8 +180,8 @@ void nohi_worker_take_in(nohi_worker *by, nohi_worker *w)
         index = a->gate.ready_next;
         if (NOHI_UNLIKELY(nohi_gate_home(&a->gate) != w->id)) {
             nohi_worker_announce(by, a); /* WRK-2 */
-        } else if (NOHI_UNLIKELY(nohi_actor_index(w->slots, a) == nohi_lease_turn(&w->lease))) {
-            (void)nohi_stack_push(&w->ready, nohi_lease_turn(&w->lease), &a->gate.ready_next);
+        } else if (NOHI_UNLIKELY(nohi_actor_index(w->slots, a) == in_hand)) {
+            (void)nohi_stack_push(&w->ready, in_hand, &a->gate.ready_next);
             nohi_hint_raise(&w->mail); /* LSE-1: not a thief's to touch */
         } else {
             a->flags |= NOHI_SIGNALED;
@@ -193,7 +193,7 @@ void nohi_worker_take_in(nohi_worker *by, nohi_worker *w)
 void nohi_worker_attend(nohi_worker *w)
 {
     nohi_hint_lower(&w->mail);
-    nohi_worker_take_in(w, w);
+    nohi_worker_take_in(w, w, 0);
     obey_commands(w);
     nohi_policy_give(w);
 }

@@ -196,8 +196,9 @@ void nohi_worker_done(nohi_worker *w);
 void nohi_worker_main(void *worker);
 /* Takes what others left here: announced and handed actors, commands, questions of idle workers. */
 void nohi_worker_attend(nohi_worker *w);
-/* The part of it that an owner's thief may do: takes in announced and handed actors. */
-void nohi_worker_take_in(nohi_worker *by, nohi_worker *w);
+/* The part of it that a thief may do for the owner, who is in the handler of slot `in_hand` (or 0):
+ * takes in announced and handed actors. */
+void nohi_worker_take_in(nohi_worker *by, nohi_worker *w, uint32_t in_hand);
 /* Fires what is due; called at each sample, so about each 50 us, and around sleeping. */
 void nohi_worker_look_at_timers(nohi_worker *w, int64_t now_ns);
 /* Anything to attend? Any thread may write it, so a hint, unless after nohi_park_announce. */

@@ -9,39 +9,41 @@ void nohi_lease_wait(nohi_lease *lease, const noh_env *env)
     }
 }
 
-/* Is the owner in a handler, and does not touch what is at home? Called with the token revoked and
+/* The slot in whose handler the owner is, if it does not touch what is at home, or 0. Called with the token revoked and
  * after the barrier. */
-static bool is_away(nohi_lease *lease, const noh_env *env)
+static uint32_t slot_if_away(nohi_lease *lease, const noh_env *env)
 {
-    for (int i = 0; i < NOHI_LEASE_SPINS && load_acquire(&lease->turn) != 0; i++) { /* LSE-2 */
+    for (int i = 0; i < NOHI_LEASE_SPINS; i++) {
+        uint32_t slot = load_acquire(&lease->turn); /* LSE-2 */
         uint64_t sent = load_relaxed(&lease->sent); /* re-checked by ended */
-        if (load_acquire(&lease->busy) == 0 && load_acquire(&lease->ended) == sent) { /* LSE-2 */
-            return true;
+        if (slot == 0 ||
+            (load_acquire(&lease->busy) == 0 && load_acquire(&lease->ended) == sent)) { /* LSE-2 */
+            return slot;
         }
         env->relax(env->world);
     }
-    return false;
+    return 0;
 }
 
-bool nohi_lease_seize(nohi_lease *lease, uint32_t id, const noh_env *env)
+uint32_t nohi_lease_seize(nohi_lease *lease, uint32_t id, const noh_env *env)
 {
     uint32_t nobody = 0;
     if (load_relaxed(&lease->turn) == 0 ||         /* a hint */
         !cas_acq_rel(&lease->thief, &nobody, 1)) { /* LSE-2: one thief after the other */
-        return false;
+        return 0;
     }
-    bool away = false;
+    uint32_t slot = 0;
     if (load_relaxed(&lease->token) == id) { /* written by thieves alone, but for host loops */
         store_seq_cst(&lease->token, NOHI_REVOKED);
-        away = env->barrier(env->world) && is_away(lease, env); /* LSE-1 */
-        if (!away) {
+        slot = env->barrier(env->world) ? slot_if_away(lease, env) : 0; /* LSE-1 */
+        if (slot == 0) {
             store_release(&lease->token, id);
         }
     }
-    if (!away) {
+    if (slot == 0) {
         store_release(&lease->thief, 0);
     }
-    return away;
+    return slot;
 }
 
 void nohi_lease_give_back(nohi_lease *lease, uint32_t id)

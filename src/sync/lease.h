@@ -136,10 +136,10 @@ NOHI_INLINE uint32_t nohi_lease_turn(nohi_lease *lease)
     return load_relaxed(&lease->turn); /* re-checked by seize */
 }
 
-/* True: until give_back the owner's run list, and its actors but the one in whose handler it is, are
- * the caller's. False: the owner is in no handler, or sends for long, or somebody else tries, or the
- * world has no barrier. Another worker. */
-bool nohi_lease_seize(nohi_lease *lease, uint32_t id, const noh_env *env);
+/* The slot in whose handler the owner is: until give_back its run list, and its actors but that one,
+ * are the caller's, also if the handler ends meanwhile. 0: the owner is in no handler, or sends for
+ * long, or somebody else tries, or the world has no barrier. Another worker. */
+uint32_t nohi_lease_seize(nohi_lease *lease, uint32_t id, const noh_env *env);
 void nohi_lease_give_back(nohi_lease *lease, uint32_t id);
 
 #endif
