@@ -39,6 +39,9 @@ SIZES = {
     "timers": ("1000000", "100000", "-", "-"),
     "http": ("5", "1", "-", "-"),  # seconds of load
     "scale": ("1000", "100", "-", "-"),  # milliseconds of work per row
+    "latency-idle": ("1000", "200", "-", "-"),  # probes
+    "latency-loaded": ("500", "100", "-", "-"),  # milliseconds
+    "latency-stuck": ("50", "10", "-", "-"),  # events of 50 ms
 }
 
 # Where a workload of Noh is not in noh/<its name>.
@@ -144,6 +147,15 @@ def command_of(peer, workload, sizes):
     return [program, *sizes] if peer == "noh" else [program, workload, *sizes]
 
 
+def merit(record):
+    """What is compared, the higher the better: mostly the rate."""
+    if "bytes_per_actor" in record:
+        return 1 / max(record["bytes_per_actor"], 0.1)
+    if "p99_ns" in record:
+        return 1e9 / max(record["p99_ns"], 1)
+    return record["rate"]
+
+
 def number(text):
     value = float(text)
     return int(value) if value.is_integer() and "." not in text else value
@@ -212,11 +224,11 @@ class Results:
         return False
 
     def median(self, row, peer):
-        """The record of the round with the median rate, or None."""
+        """The record of the round with the median result, or None."""
         workload = self.workload_of[row]
         if any(failed == workload and who == peer for failed, who, _ in self.failures):
             return None
-        records = sorted(self.rounds.get((row, peer), []), key=lambda record: record["rate"])
+        records = sorted(self.rounds.get((row, peer), []), key=merit)
         return records[(len(records) - 1) // 2] if records else None
 
     def rows(self):
@@ -256,11 +268,39 @@ def rate_text(rate):
     return f"{rate:.0f} /s"
 
 
+def time_text(ns):
+    for limit, unit in ((1e6, "ms"), (1e3, "us")):
+        if ns >= limit:
+            value = ns / limit
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+    return f"{ns:.0f} ns"
+
+
+def result_text(record):
+    """What merit compares, to read."""
+    if "bytes_per_actor" in record:
+        return f"{record['bytes_per_actor']:.0f} bytes"
+    if "p99_ns" in record:
+        return time_text(record["p99_ns"])
+    return rate_text(record["rate"])
+
+
+def details_text(record):
+    """What a record says beside its rate."""
+    parts = []
+    if "bytes_per_actor" in record:
+        parts.append(f"{record['bytes_per_actor']:.0f} bytes per actor")
+    if "p99_ns" in record:
+        names = (("p50", "p50_ns"), ("p99", "p99_ns"), ("p99.9", "p999_ns"), ("max", "max_ns"))
+        parts += [f"{name} {time_text(record[key])}" for name, key in names]
+    if "speedup" in record:
+        parts.append(f"{record['speedup']:.2f}x one worker")
+    return ", ".join(parts)
+
+
 def ratio(noh, other):
-    """How much better noh is: by bytes where they are measured, otherwise by rate."""
-    if "bytes_per_actor" in noh and "bytes_per_actor" in other:
-        return other["bytes_per_actor"] / max(noh["bytes_per_actor"], 0.1)
-    return noh["rate"] / other["rate"]
+    """How much better noh is."""
+    return merit(noh) / merit(other)
 
 
 def ratio_text(value):
@@ -270,17 +310,15 @@ def ratio_text(value):
 def print_row(row, results):
     """The medians of one row, best first."""
     records = [record for record in (results.median(row, peer) for peer in PEERS) if record]
-    records.sort(key=lambda record: record.get("bytes_per_actor", -record["rate"]))
+    records.sort(key=merit, reverse=True)
     noh = results.median(row, "noh")
     print(f"\n{row}")
     for record in records:
         line = f"  {record['peer']:8}{rate_text(record['rate']):>12}"
         line += f"   n={record['n']:<9} {record['seconds']:9.4f} s"
         line += f" {record['peak_kb'] // 1024:6} MiB"
-        if "bytes_per_actor" in record:
-            line += f"   {record['bytes_per_actor']:.0f} bytes per actor"
-        if "speedup" in record:
-            line += f"   {record['speedup']:.2f}x one worker"
+        if details_text(record):
+            line += f"   {details_text(record)}"
         if noh and record["peer"] == "floor" and "bytes_per_actor" not in record:
             line += f"   noh takes {ratio_text(record['rate'] / noh['rate'])} its time"
         elif noh and record is not noh:
@@ -300,7 +338,7 @@ def summary_line(row, results, columns):
     best = best_peer(noh, [record for record in found.values() if record])
     best_text = f"{best['peer']} {ratio_text(ratio(noh, best))}" if best else "-"
     floor_text = ratio_text(ratio(floor, noh)) if floor else "-"
-    line = f"{row:20}{rate_text(noh['rate']):>12}{best_text:>16}{floor_text:>9}"
+    line = f"{row:22}{result_text(noh):>12}{best_text:>16}{floor_text:>9}"
     for peer in columns:
         line += f"{ratio_text(ratio(noh, found[peer])) if found[peer] else '-':>9}"
     return line
@@ -316,8 +354,8 @@ def print_summary(results):
     if not rows:
         return
     print("\nMedians. best, peers: noh's rate divided by theirs; floor: noh's time divided by its.")
-    print("idle-memory: bytes in place of rates.\n")
-    print(f"{'':20}{'noh':>12}{'best':>16}{'floor':>9}" + "".join(f"{p:>9}" for p in columns))
+    print("In place of rates: bytes of an idle actor; latencies that 99 % do not exceed.\n")
+    print(f"{'':22}{'noh':>12}{'best':>16}{'floor':>9}" + "".join(f"{p:>9}" for p in columns))
     for row in rows:
         print(summary_line(row, results, columns))
 

@@ -72,6 +72,43 @@ static inline uint64_t bench_random(uint64_t *state)
     return *state;
 }
 
+/* A chain of dependent multiplications: time on a processor, which a clock loop would not be. */
+static inline uint64_t bench_work(int64_t rounds)
+{
+    uint64_t x = 1;
+    for (int64_t i = 0; i < rounds; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+    }
+    return x;
+}
+
+/* The rounds of bench_work that take `ns`. */
+static inline int64_t bench_work_rounds(int64_t ns)
+{
+    enum { ROUNDS = 10000000, REPEATS = 5 };
+    static int64_t best_ns = INT64_MAX;
+    static int measured = 0;
+    for (; measured < REPEATS; measured++) {
+        int64_t start = bench_now_ns();
+        volatile uint64_t kept = bench_work(ROUNDS);
+        (void)kept;
+        int64_t took = bench_now_ns() - start;
+        best_ns = took < best_ns ? took : best_ns;
+    }
+    return (int64_t)((double)ns * (double)ROUNDS / (double)best_ns);
+}
+
+/* Sleeps, or spins when that is too short for a sleep. */
+static inline void bench_wait_until(int64_t due_ns)
+{
+    if (due_ns - bench_now_ns() > 200 * NOH_US) {
+        struct timespec due = {(time_t)(due_ns / NOH_SECOND), (long)(due_ns % NOH_SECOND)};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+    }
+    while (bench_now_ns() < due_ns) {
+    }
+}
+
 /* Prints the one line that the driver reads; `extra` is "" or " key=value". */
 static inline void bench_report(const char *workload, int64_t n, int64_t took_ns, const char *extra)
 {

@@ -11,34 +11,6 @@
 
 enum { ACTORS = 1000, REPEATS = 3 };
 
-/* ---- work of a known length ---- */
-
-static double rounds_per_ns;
-
-/* A chain of dependent multiplications: time on a processor, which a clock loop would not be. */
-static uint64_t work_for(int64_t rounds)
-{
-    uint64_t x = 1;
-    for (int64_t i = 0; i < rounds; i++) {
-        x = x * 6364136223846793005u + 1442695040888963407u;
-    }
-    return x;
-}
-
-static void calibrate(void)
-{
-    const int64_t rounds = 10000000;
-    int64_t best = INT64_MAX;
-    for (int i = 0; i < 5; i++) {
-        int64_t start = bench_now_ns();
-        volatile uint64_t kept = work_for(rounds);
-        (void)kept;
-        int64_t took = bench_now_ns() - start;
-        best = took < best ? took : best;
-    }
-    rounds_per_ns = (double)rounds / (double)best;
-}
-
 /* ---- a laborer works a while for each message ---- */
 
 NOH_MESSAGE(job, (int64_t, rounds));
@@ -62,7 +34,7 @@ static noh_err on_laborer_start(noh_self *self, laborer *me, const laborer_start
 
 static noh_err on_job(noh_self *self, laborer *me, const job *m)
 {
-    me->result += work_for(m->rounds);
+    me->result += bench_work(m->rounds);
     me->done++;
     if (me->done < me->expected) {
         return NOH_OK;
@@ -147,7 +119,7 @@ static int64_t run_once(unsigned workers, int64_t each, int64_t rounds)
     bench_must(noh_call(me, root, drive, &result, .jobs_each = each, .rounds = rounds), "drive");
     int64_t took = bench_now_ns() - start;
 
-    uint64_t expected = work_for(rounds) * (uint64_t)(ACTORS * each);
+    uint64_t expected = bench_work(rounds) * (uint64_t)(ACTORS * each);
     bench_check(result.jobs == ACTORS * each && result.result == expected, "jobs done");
     bench_must(noh_system_free(system), "free the system");
     return took;
@@ -180,11 +152,10 @@ int main(int argc, char **argv)
     };
     int64_t budget_ns = bench_size(argc, argv, 1) * NOH_MS;
     int64_t all_jobs = 0, all_one = 0, all_default = 0;
-    calibrate();
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
         int64_t each = budget_ns / rows[row].ns / ACTORS;
         each = each > 0 ? each : 1;
-        int64_t rounds = (int64_t)((double)rows[row].ns * rounds_per_ns);
+        int64_t rounds = bench_work_rounds(rows[row].ns);
         int64_t one[REPEATS], all[REPEATS];
         for (int i = 0; i < REPEATS; i++) {
             one[i] = run_once(1, each, rounds);

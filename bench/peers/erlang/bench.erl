@@ -34,6 +34,9 @@ run("ask", [Asks]) -> bench_services:ask("ask", Asks);
 run("ask-in-actor", [Asks]) -> bench_services:ask("ask-in-actor", Asks);
 run("restart", [Crashes]) -> bench_services:restart(Crashes);
 run("timers", [Count]) -> bench_services:timers(Count);
+run("latency-idle", [Probes]) -> bench_latency:idle(Probes);
+run("latency-loaded", [Milliseconds]) -> bench_latency:loaded(Milliseconds);
+run("latency-stuck", [Events]) -> bench_latency:stuck(Events);
 run(_, _) -> exit(unknown_workload).
 
 %% Ends the program when a workload computed the wrong result.

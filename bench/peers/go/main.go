@@ -38,6 +38,8 @@ var workloads = map[string]struct {
 	"restart":             {1, restart},
 	"timers":              {1, timers},
 	"http":                {1, serveHello},
+	"latency-idle":        {1, latencyIdle},
+	"latency-loaded":      {1, latencyLoaded},
 }
 
 func main() {

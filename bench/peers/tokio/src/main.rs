@@ -6,6 +6,8 @@
 //!     bench WORKLOAD SIZE...
 
 mod crowds;
+mod latency;
+mod load;
 mod messages;
 mod report;
 mod services;
@@ -30,6 +32,9 @@ const WORKLOADS: &[(&str, usize, Workload)] = &[
     ("ask-in-actor", 1, services::ask_in_actor),
     ("restart", 1, services::restart),
     ("timers", 1, services::timers),
+    ("latency-idle", 1, latency::idle),
+    ("latency-loaded", 1, latency::loaded),
+    ("latency-stuck", 1, latency::stuck),
 ];
 
 fn main() {

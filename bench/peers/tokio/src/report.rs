@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Noh Authors
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Ends the program when a workload computed the wrong result.
 pub fn check(ok: bool, what: &str) {
@@ -16,6 +16,14 @@ pub fn report(workload: &str, n: i64, took: Duration, extra: &str) {
     let seconds = took.as_secs_f64();
     let rate = n as f64 / seconds;
     println!("workload={workload} peer=tokio n={n} seconds={seconds:.6} rate={rate:.0}{extra}");
+}
+
+/// Sleeps, or spins when that is too short for a sleep.
+pub fn wait_until(due: Instant) {
+    if let Some(time) = due.checked_duration_since(Instant::now() + Duration::from_micros(200)) {
+        std::thread::sleep(time + Duration::from_micros(200));
+    }
+    while Instant::now() < due {}
 }
 
 /// The memory the process holds now.
