@@ -42,6 +42,7 @@ SIZES = {
     "latency-idle": ("1000", "200", "-", "-"),  # probes
     "latency-loaded": ("500", "100", "-", "-"),  # milliseconds
     "latency-stuck": ("50", "10", "-", "-"),  # events of 50 ms
+    "fairness": ("300", "100", "-", "-"),  # milliseconds per row
 }
 
 # Where a workload of Noh is not in noh/<its name>.
@@ -153,6 +154,8 @@ def merit(record):
         return 1 / max(record["bytes_per_actor"], 0.1)
     if "p99_ns" in record:
         return 1e9 / max(record["p99_ns"], 1)
+    if "min_share" in record:
+        return max(record["min_share"], 0.0001)
     return record["rate"]
 
 
@@ -282,6 +285,8 @@ def result_text(record):
         return f"{record['bytes_per_actor']:.0f} bytes"
     if "p99_ns" in record:
         return time_text(record["p99_ns"])
+    if "min_share" in record:
+        return f"{100 * record['min_share']:.1f} %"
     return rate_text(record["rate"])
 
 
@@ -293,6 +298,8 @@ def details_text(record):
     if "p99_ns" in record:
         names = (("p50", "p50_ns"), ("p99", "p99_ns"), ("p99.9", "p999_ns"), ("max", "max_ns"))
         parts += [f"{name} {time_text(record[key])}" for name, key in names]
+    if "min_share" in record:
+        parts.append(f"the slowest gets {100 * record['min_share']:.1f} % of its share")
     if "speedup" in record:
         parts.append(f"{record['speedup']:.2f}x one worker")
     return ", ".join(parts)
@@ -354,7 +361,8 @@ def print_summary(results):
     if not rows:
         return
     print("\nMedians. best, peers: noh's rate divided by theirs; floor: noh's time divided by its.")
-    print("In place of rates: bytes of an idle actor; latencies that 99 % do not exceed.\n")
+    print("In place of rates: bytes of an idle actor; latencies that 99 % do not exceed;")
+    print("the slowest actor's part of its fair share.\n")
     print(f"{'':22}{'noh':>12}{'best':>16}{'floor':>9}" + "".join(f"{p:>9}" for p in columns))
     for row in rows:
         print(summary_line(row, results, columns))

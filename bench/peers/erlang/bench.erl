@@ -37,6 +37,7 @@ run("timers", [Count]) -> bench_services:timers(Count);
 run("latency-idle", [Probes]) -> bench_latency:idle(Probes);
 run("latency-loaded", [Milliseconds]) -> bench_latency:loaded(Milliseconds);
 run("latency-stuck", [Events]) -> bench_latency:stuck(Events);
+run("fairness", [Milliseconds]) -> bench_fairness:fairness(Milliseconds);
 run(_, _) -> exit(unknown_workload).
 
 %% Ends the program when a workload computed the wrong result.

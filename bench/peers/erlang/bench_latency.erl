@@ -3,7 +3,7 @@
 
 %% From a send to its handling: latency-idle, latency-loaded, latency-stuck.
 -module(bench_latency).
--export([idle/1, loaded/1, stuck/1]).
+-export([idle/1, loaded/1, stuck/1, report_latencies/3]).
 
 -import(bench, [check/2, report/4]).
 

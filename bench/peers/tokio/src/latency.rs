@@ -27,7 +27,7 @@ async fn target(mut mailbox: UnboundedReceiver<Instant>) -> Vec<i64> {
     all
 }
 
-fn report_latencies(row: &str, mut all: Vec<i64>, took: Duration) {
+pub fn report_latencies(row: &str, mut all: Vec<i64>, took: Duration) {
     all.sort_unstable();
     let quantile = |per_mille: usize| all[(all.len() * per_mille + 999) / 1000 - 1];
     let extra = format!(

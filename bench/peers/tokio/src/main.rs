@@ -6,6 +6,7 @@
 //!     bench WORKLOAD SIZE...
 
 mod crowds;
+mod fairness;
 mod latency;
 mod load;
 mod messages;
@@ -35,6 +36,7 @@ const WORKLOADS: &[(&str, usize, Workload)] = &[
     ("latency-idle", 1, latency::idle),
     ("latency-loaded", 1, latency::loaded),
     ("latency-stuck", 1, latency::stuck),
+    ("fairness", 1, fairness::fairness),
 ];
 
 fn main() {
