@@ -32,12 +32,14 @@ if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !
 class Program:
     """A running program. Use it with `with`: it is killed at the end if it still runs."""
 
-    def __init__(self, command):
+    def __init__(self, command, environment=None):
         self.folder = tempfile.TemporaryDirectory(prefix="noh-bench-")
         self.log = str(Path(self.folder.name) / "log")
         gate, opener = os.pipe()
         shell = ["sh", "-c", START, "sh", self.log, *map(str, command)]
-        started = subprocess.run(shell, stdin=gate, stdout=subprocess.PIPE, check=True)
+        started = subprocess.run(
+            shell, stdin=gate, stdout=subprocess.PIPE, check=True, env=environment
+        )
         self.pid = int(started.stdout)
         os.write(opener, b"\n")
         os.close(gate)

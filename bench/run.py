@@ -43,7 +43,26 @@ SIZES = {
     "latency-loaded": ("500", "100", "-", "-"),  # milliseconds
     "latency-stuck": ("50", "10", "-", "-"),  # events of 50 ms
     "fairness": ("300", "100", "-", "-"),  # milliseconds per row
+    "scale-trivial": ("-", "-", "-", "-"),  # those of TRIVIAL
+    "groups": ("100 20000", "100 10000", "-", "-"),
+    "mixed": ("300", "100", "-", "-"),  # milliseconds
+    "inject": ("400000", "100000", "-", "-"),  # messages per row
 }
+
+# Run three times with one worker and three times with the default number, alternating.
+BESIDE_ONE_WORKER = ["groups", "mixed"]
+# And each of these, as scale-trivial.
+TRIVIAL = [
+    "pingpong",
+    "counting",
+    "ring",
+    "ring100",
+    "forkjoin-create",
+    "forkjoin-throughput",
+    "big",
+    "mailbox-contention",
+]
+REPEATS = 3
 
 # Where a workload of Noh is not in noh/<its name>.
 NOH_PROGRAMS = {"ring100": "ring", "http": "http_server"}
@@ -159,6 +178,11 @@ def merit(record):
     return record["rate"]
 
 
+def median(records):
+    """The record with the median result, or None when there are none."""
+    return sorted(records, key=merit)[(len(records) - 1) // 2] if records else None
+
+
 def number(text):
     value = float(text)
     return int(value) if value.is_integer() and "." not in text else value
@@ -178,13 +202,10 @@ def parse_report(line, peer, workload, peak_kb):
     return record
 
 
-def run_workload(peer, workload, sizes):
-    """One run of one peer; returns its records, mostly one. Raises Missing or Failure."""
-    if workload == "http":
-        program = program_of(peer, workload) if peer in ("noh", "go") else None
-        record = http_load.measure(peer, program, int(sizes[0]))
-        return [{"workload": workload, "peer": peer, **record}]
-    with Program(command_of(peer, workload, sizes)) as program:
+def run_program(peer, workload, sizes, environment=None):
+    """One run of one program; returns its records, mostly one. Raises Missing or Failure."""
+    environment = {**os.environ, **(environment or {})}
+    with Program(command_of(peer, workload, sizes), environment) as program:
         program.wait(RUN_TIMEOUT_S)
         if program.status == NOT_WRITTEN:
             raise Missing("not written for it")
@@ -193,6 +214,37 @@ def run_workload(peer, workload, sizes):
             trouble = program.error_output().strip() or "no report"
             raise Failure(f"exit status {program.status}: {trouble}")
         return [parse_report(line, peer, workload, program.peak_kb) for line in lines]
+
+
+def run_beside_one_worker(peer, workload, sizes):
+    """The medians of a few runs with the default number of workers, compared with those with one."""
+    one, default = [], []
+    for _ in range(REPEATS):
+        one.append(run_program(peer, workload, sizes, {"BENCH_THREADS": "1"}))
+        default.append(run_program(peer, workload, sizes))
+    records = []
+    for alone, together in zip(zip(*one), zip(*default)):  # row by row
+        one_worker_rate = median(alone)["rate"]
+        record = median(together)
+        speedup = round(record["rate"] / one_worker_rate, 3)
+        records.append({**record, "one_worker_rate": one_worker_rate, "speedup": speedup})
+    return records
+
+
+def run_workload(peer, workload, quick):
+    """One round of one peer; returns its records, mostly one. Raises Missing or Failure."""
+    if workload == "scale-trivial":
+        records = []
+        for part in TRIVIAL:
+            records += run_beside_one_worker(peer, part, sizes_for(peer, part, quick))
+        return [{**record, "workload": f"{workload}-{record['workload']}"} for record in records]
+    sizes = sizes_for(peer, workload, quick)
+    if workload == "http":
+        program = program_of(peer, workload) if peer in ("noh", "go") else None
+        record = http_load.measure(peer, program, int(sizes[0]))
+        return [{"workload": workload, "peer": peer, **record}]
+    run = run_beside_one_worker if workload in BESIDE_ONE_WORKER else run_program
+    return run(peer, workload, sizes)
 
 
 # ---- all runs -----------------------------------------------------------------------------------
@@ -212,10 +264,10 @@ class Results:
         self.not_there = []  # (workload, peer, why)
         self.failures = []  # (workload, peer, why)
 
-    def measure(self, peer, workload, sizes):
-        """One run. False when there is no sense in another one."""
+    def measure(self, peer, workload, quick):
+        """One round. False when there is no sense in another one."""
         try:
-            for record in run_workload(peer, workload, sizes):
+            for record in run_workload(peer, workload, quick):
                 row = record["workload"]
                 self.workload_of[row] = workload
                 self.rounds.setdefault((row, peer), []).append(record)
@@ -231,8 +283,7 @@ class Results:
         workload = self.workload_of[row]
         if any(failed == workload and who == peer for failed, who, _ in self.failures):
             return None
-        records = sorted(self.rounds.get((row, peer), []), key=merit)
-        return records[(len(records) - 1) // 2] if records else None
+        return median(self.rounds.get((row, peer), []))
 
     def rows(self):
         return list(self.workload_of)
@@ -248,8 +299,7 @@ def run_rounds(results, workload, peers, arguments):
         first = round_number % len(peers) if peers else 0
         for peer in peers[first:] + peers[:first]:
             if peer in peers:
-                sizes = sizes_for(peer, workload, arguments.quick)
-                if not results.measure(peer, workload, sizes):
+                if not results.measure(peer, workload, arguments.quick):
                     peers = [other for other in peers if other != peer]
 
 
@@ -257,6 +307,8 @@ def peers_for(workload, peers):
     """The peers that can run a workload at all; the rest is up to their programs."""
     if workload == "http":
         return [peer for peer in peers if peer in HTTP_PEERS]
+    if workload == "scale-trivial":
+        return [peer for peer in peers if peer == "noh"]
     return [peer for peer in peers if peer not in http_load.SERVERS_OF_THE_SYSTEM]
 
 
@@ -300,6 +352,8 @@ def details_text(record):
         parts += [f"{name} {time_text(record[key])}" for name, key in names]
     if "min_share" in record:
         parts.append(f"the slowest gets {100 * record['min_share']:.1f} % of its share")
+    if "useful_cores" in record:
+        parts.append(f"{record['useful_cores']:.2f} processors at work")
     if "speedup" in record:
         parts.append(f"{record['speedup']:.2f}x one worker")
     return ", ".join(parts)
@@ -344,8 +398,10 @@ def summary_line(row, results, columns):
     floor = found.pop("floor")
     best = best_peer(noh, [record for record in found.values() if record])
     best_text = f"{best['peer']} {ratio_text(ratio(noh, best))}" if best else "-"
+    if not best and "speedup" in noh:
+        best_text = f"1 worker {ratio_text(noh['speedup'])}"
     floor_text = ratio_text(ratio(floor, noh)) if floor else "-"
-    line = f"{row:22}{result_text(noh):>12}{best_text:>16}{floor_text:>9}"
+    line = f"{row:33}{result_text(noh):>12}{best_text:>16}{floor_text:>9}"
     for peer in columns:
         line += f"{ratio_text(ratio(noh, found[peer])) if found[peer] else '-':>9}"
     return line
@@ -363,7 +419,7 @@ def print_summary(results):
     print("\nMedians. best, peers: noh's rate divided by theirs; floor: noh's time divided by its.")
     print("In place of rates: bytes of an idle actor; latencies that 99 % do not exceed;")
     print("the slowest actor's part of its fair share.\n")
-    print(f"{'':22}{'noh':>12}{'best':>16}{'floor':>9}" + "".join(f"{p:>9}" for p in columns))
+    print(f"{'':33}{'noh':>12}{'best':>16}{'floor':>9}" + "".join(f"{p:>9}" for p in columns))
     for row in rows:
         print(summary_line(row, results, columns))
 

@@ -6,45 +6,11 @@
  *
  *     fairness MILLISECONDS */
 #include "latency.h"
+#include "load.h"
 
-enum { ACTORS = 1000, LETTERS = 64, WARM_UP_MS = 10 };
+enum { ACTORS = RUNNERS_MAX, LETTERS = 64, WARM_UP_MS = 10 };
 
 /* ---- equal shares ---- */
-
-NOH_MESSAGE(go_on);
-NOH_MESSAGE(ran, (int64_t, turns), (uint64_t, result));
-NOH_REQUEST(halt, ran);
-
-typedef struct runner {
-    int64_t work;
-    int64_t turns;
-    uint64_t result;
-    bool halted;
-} runner;
-
-NOH_MESSAGE(runner_start, (int64_t, work));
-
-static noh_err on_runner_start(noh_self *self, runner *me, const runner_start *m)
-{
-    me->work = m->work;
-    return noh_tell(self, noh_self_ref(self), go_on);
-}
-
-static noh_err on_go_on(noh_self *self, runner *me, const go_on *m)
-{
-    me->turns++;
-    me->result += bench_work(me->work);
-    return me->halted ? NOH_OK : noh_tell(self, noh_self_ref(self), go_on);
-}
-
-static noh_err on_halt(noh_self *self, runner *me, const halt *m)
-{
-    me->halted = true;
-    return noh_reply(self, ran, .turns = me->turns, .result = me->result);
-}
-
-NOH_BEHAVIOR_WITH(runner, runner_start, on_runner_start, NOH_ON(go_on, on_go_on),
-                  NOH_ON(halt, on_halt));
 
 static void report_shares(const char *row, const int64_t *turns, int64_t took_ns)
 {
@@ -63,23 +29,12 @@ static void report_shares(const char *row, const int64_t *turns, int64_t took_ns
 static void share(noh_self *self, const char *row, int64_t work, int64_t time_ns)
 {
     static noh_ref runners[ACTORS];
-    static noh_future halted[ACTORS];
     static int64_t turns[ACTORS];
     int64_t start = bench_now_ns();
-    for (int i = 0; i < ACTORS; i++) {
-        runners[i] = noh_spawn(self, runner, .work = work);
-    }
+    runners_start(self, runners, ACTORS, work);
     bench_wait_until(start + time_ns);
     int64_t took = bench_now_ns() - start;
-    for (int i = 0; i < ACTORS; i++) {
-        bench_must(noh_ask(self, runners[i], halt, &halted[i]), "halt");
-    }
-    for (int i = 0; i < ACTORS; i++) {
-        ran result;
-        bench_must(noh_await(self, halted[i], ran, NOH_FOREVER, &result), "halt");
-        bench_check(result.result == bench_work(work) * (uint64_t)result.turns, "work done");
-        turns[i] = result.turns;
-    }
+    runners_halt(self, runners, turns, ACTORS, work);
     report_shares(row, turns, took);
 }
 

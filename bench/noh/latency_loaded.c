@@ -6,8 +6,8 @@
  * get its turn is late, and that counts.
  *
  *     latency_loaded MILLISECONDS */
-#include "chatter.h"
 #include "latency.h"
+#include "load.h"
 
 enum { PAIRS = 100, WARM_UP_MS = 20 };
 #define PERIOD_NS (100 * NOH_US)

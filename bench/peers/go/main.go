@@ -40,6 +40,8 @@ var workloads = map[string]struct {
 	"http":                {1, serveHello},
 	"latency-idle":        {1, latencyIdle},
 	"latency-loaded":      {1, latencyLoaded},
+	"inject":              {1, inject},
+	"groups":              {2, groups},
 }
 
 func main() {

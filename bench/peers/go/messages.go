@@ -3,9 +3,13 @@
 
 package main
 
-import "time"
+import (
+	"fmt"
+	"runtime"
+	"time"
+)
 
-// Messages to few actors, along fixed ways: pingpong, counting, ring, mailbox-contention.
+// Messages along fixed ways: pingpong, groups, counting, ring, mailbox-contention, inject.
 
 func pingpong(n []int64) {
 	rounds := n[0]
@@ -30,6 +34,38 @@ func pingpong(n []int64) {
 	took := time.Since(start)
 	check(count == rounds, "pong saw every ball")
 	report("pingpong", rounds, took, "")
+}
+
+// groups: independent pairs, each with a ball of its own.
+func groups(n []int64) {
+	pairs, rounds := n[0], n[1]
+	finished := make(chan int64, pairs)
+	start := time.Now()
+	for i := int64(0); i < pairs; i++ {
+		toPong, toPing := make(chan int64, 1), make(chan int64, 1)
+		go func() {
+			for ball := range toPong {
+				toPing <- ball
+			}
+		}()
+		go func() {
+			played := int64(0)
+			for i := int64(0); i < rounds; i++ {
+				toPong <- i
+				<-toPing
+				played++
+			}
+			close(toPong)
+			finished <- played
+		}()
+	}
+	played := int64(0)
+	for i := int64(0); i < pairs; i++ {
+		played += <-finished
+	}
+	took := time.Since(start)
+	check(played == pairs*rounds, "every ball came back")
+	report("groups", played, took, "")
 }
 
 const askTotal = -1 // a value that asks the counter for its total
@@ -128,4 +164,52 @@ func mailboxContention(n []int64) {
 	took := time.Since(start)
 	check(sum == producers*each*(each-1)/2, "sum of what was received")
 	report("mailbox-contention", producers*each, took, "")
+}
+
+// inject: goroutines that are locked to threads of their own send as fast as they can.
+func inject(n []int64) {
+	for _, sinks := range []int{1, 64} {
+		for _, threads := range []int{1, 2, 4, 8} {
+			injectFrom(threads, sinks, n[0])
+		}
+	}
+}
+
+func injectFrom(threads, sinks int, messages int64) {
+	each := messages / int64(threads)
+	mailboxes, totals := make([]chan int64, sinks), make(chan int64, sinks)
+	for i := range mailboxes {
+		mailbox := make(chan int64, mailboxSize)
+		mailboxes[i] = mailbox
+		go func() {
+			total := int64(0)
+			for value := range mailbox {
+				total += value
+			}
+			totals <- total
+		}()
+	}
+	start := time.Now()
+	finished := make(chan bool, threads)
+	for i := 0; i < threads; i++ {
+		go func() {
+			runtime.LockOSThread()
+			for i := int64(0); i < each; i++ {
+				mailboxes[i%int64(sinks)] <- i
+			}
+			finished <- true
+		}()
+	}
+	for i := 0; i < threads; i++ {
+		<-finished
+	}
+	sum := int64(0)
+	for _, mailbox := range mailboxes {
+		close(mailbox)
+		sum += <-totals
+	}
+	took := time.Since(start)
+	check(sum == int64(threads)*(each*(each-1)/2), "sum of what was received")
+	name := map[bool]string{true: "one", false: "many"}[sinks == 1]
+	report(fmt.Sprintf("inject-%s-%d", name, threads), int64(threads)*each, took, "")
 }

@@ -12,6 +12,7 @@ mod load;
 mod messages;
 mod report;
 mod services;
+mod threads;
 
 use report::check;
 use tokio::runtime::{Builder, Runtime};
@@ -37,6 +38,8 @@ const WORKLOADS: &[(&str, usize, Workload)] = &[
     ("latency-loaded", 1, latency::loaded),
     ("latency-stuck", 1, latency::stuck),
     ("fairness", 1, fairness::fairness),
+    ("inject", 1, threads::inject),
+    ("groups", 2, messages::groups),
 ];
 
 fn main() {

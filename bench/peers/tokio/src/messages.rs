@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright The Noh Authors
 
-//! Messages to few actors, along fixed ways: pingpong, counting, ring, mailbox-contention.
+//! Messages along fixed ways: pingpong, groups, counting, ring, mailbox-contention.
 
 use crate::report::{check, report};
 use std::time::Instant;
@@ -34,6 +34,40 @@ pub fn pingpong(runtime: &Runtime, n: &[i64]) {
     });
     check(seen == rounds, "pong saw every ball");
     report("pingpong", rounds, took, "");
+}
+
+/// Independent pairs, each with a ball of its own.
+pub fn groups(runtime: &Runtime, n: &[i64]) {
+    let (pairs, rounds) = (n[0], n[1]);
+    let (took, played) = runtime.block_on(async move {
+        let start = Instant::now();
+        let mut pings = vec![];
+        for _ in 0..pairs {
+            let (to_pong, mut pong_mailbox) = unbounded_channel::<i64>();
+            let (to_ping, mut ping_mailbox) = unbounded_channel::<i64>();
+            tokio::spawn(async move {
+                while let Some(ball) = pong_mailbox.recv().await {
+                    let _ = to_ping.send(ball);
+                }
+            });
+            pings.push(tokio::spawn(async move {
+                let mut played = 0;
+                for i in 0..rounds {
+                    let _ = to_pong.send(i);
+                    ping_mailbox.recv().await.unwrap();
+                    played += 1;
+                }
+                played
+            }));
+        }
+        let mut played = 0;
+        for ping in pings {
+            played += ping.await.unwrap();
+        }
+        (start.elapsed(), played)
+    });
+    check(played == pairs * rounds, "every ball came back");
+    report("groups", played, took, "");
 }
 
 enum CounterMessage {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
-/* Pairs of actors that play a ball back and forth until they are halted: a load beside which
- * something else is measured. */
-#ifndef BENCH_CHATTER_H
-#define BENCH_CHATTER_H
+/* Loads beside which something else is measured: pairs of actors that play a ball back and forth,
+ * and runners that tell themselves to go on, until they are halted. */
+#ifndef BENCH_LOAD_H
+#define BENCH_LOAD_H
 
 #include "bench.h"
+
+/* ---- pairs ---- */
 
 NOH_MESSAGE(chat_ball);
 NOH_MESSAGE(chatted, (int64_t, balls), (uint64_t, result));
@@ -86,6 +88,68 @@ static inline int64_t chat_halt_all(noh_self *self, chat *all)
         balls += first.balls + second.balls;
     }
     return balls;
+}
+
+/* ---- runners ---- */
+
+NOH_MESSAGE(run_on);
+NOH_MESSAGE(ran, (int64_t, turns), (uint64_t, result));
+NOH_REQUEST(run_halt, ran);
+
+typedef struct runner {
+    int64_t work;
+    int64_t turns;
+    uint64_t result;
+    bool halted;
+} runner;
+
+NOH_MESSAGE(runner_start, (int64_t, work));
+
+static noh_err on_runner_start(noh_self *self, runner *me, const runner_start *m)
+{
+    me->work = m->work;
+    return noh_tell(self, noh_self_ref(self), run_on);
+}
+
+static noh_err on_run_on(noh_self *self, runner *me, const run_on *m)
+{
+    me->turns++;
+    me->result += bench_work(me->work);
+    return me->halted ? NOH_OK : noh_tell(self, noh_self_ref(self), run_on);
+}
+
+static noh_err on_run_halt(noh_self *self, runner *me, const run_halt *m)
+{
+    me->halted = true;
+    return noh_reply(self, ran, .turns = me->turns, .result = me->result);
+}
+
+NOH_BEHAVIOR_WITH(runner, runner_start, on_runner_start, NOH_ON(run_on, on_run_on),
+                  NOH_ON(run_halt, on_run_halt));
+
+enum { RUNNERS_MAX = 1000 };
+
+static inline void runners_start(noh_self *self, noh_ref *runners, int count, int64_t work)
+{
+    for (int i = 0; i < count; i++) {
+        runners[i] = noh_spawn(self, runner, .work = work);
+    }
+}
+
+/* Halts them; `turns`: how many each had until then. */
+static inline void runners_halt(noh_self *self, const noh_ref *runners, int64_t *turns, int count,
+                                int64_t work)
+{
+    noh_future halted[RUNNERS_MAX];
+    for (int i = 0; i < count; i++) {
+        bench_must(noh_ask(self, runners[i], run_halt, &halted[i]), "halt");
+    }
+    for (int i = 0; i < count; i++) {
+        ran result;
+        bench_must(noh_await(self, halted[i], ran, NOH_FOREVER, &result), "halt");
+        bench_check(result.result == bench_work(work) * (uint64_t)result.turns, "work done");
+        turns[i] = result.turns;
+    }
 }
 
 #endif
