@@ -6,6 +6,7 @@
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -175,6 +176,8 @@ def merit(record):
         return 1e9 / max(record["p99_ns"], 1)
     if "min_share" in record:
         return max(record["min_share"], 0.0001)
+    if "useful_cores" in record:
+        return record["useful_cores"]
     return record["rate"]
 
 
@@ -217,17 +220,18 @@ def run_program(peer, workload, sizes, environment=None):
 
 
 def run_beside_one_worker(peer, workload, sizes):
-    """The medians of a few runs with the default number of workers, compared with those with one."""
+    """The medians of a few runs with the default number of workers, each compared with one before
+    it that had a single worker."""
     one, default = [], []
     for _ in range(REPEATS):
         one.append(run_program(peer, workload, sizes, {"BENCH_THREADS": "1"}))
         default.append(run_program(peer, workload, sizes))
     records = []
     for alone, together in zip(zip(*one), zip(*default)):  # row by row
-        one_worker_rate = median(alone)["rate"]
-        record = median(together)
-        speedup = round(record["rate"] / one_worker_rate, 3)
-        records.append({**record, "one_worker_rate": one_worker_rate, "speedup": speedup})
+        # Neighbors share good and bad moments, so each is compared with its own.
+        speedups = [merit(after) / merit(before) for before, after in zip(alone, together)]
+        record = {**median(together), "one_worker_rate": median(alone)["rate"]}
+        records.append({**record, "speedup": round(statistics.median(speedups), 3)})
     return records
 
 
@@ -283,7 +287,11 @@ class Results:
         workload = self.workload_of[row]
         if any(failed == workload and who == peer for failed, who, _ in self.failures):
             return None
-        return median(self.rounds.get((row, peer), []))
+        records = self.rounds.get((row, peer), [])
+        if not records or "speedup" not in records[0]:
+            return median(records)
+        # A ratio: the round with the median rate need not have the median of it.
+        return {**median(records), "speedup": statistics.median(r["speedup"] for r in records)}
 
     def rows(self):
         return list(self.workload_of)
@@ -339,6 +347,8 @@ def result_text(record):
         return time_text(record["p99_ns"])
     if "min_share" in record:
         return f"{100 * record['min_share']:.1f} %"
+    if "useful_cores" in record:
+        return f"{record['useful_cores']:.2f} cores"
     return rate_text(record["rate"])
 
 
@@ -353,7 +363,8 @@ def details_text(record):
     if "min_share" in record:
         parts.append(f"the slowest gets {100 * record['min_share']:.1f} % of its share")
     if "useful_cores" in record:
-        parts.append(f"{record['useful_cores']:.2f} processors at work")
+        cores = f"{record['useful_cores']:.2f} processors useful, {record['heavy_cores']:.2f} heavy"
+        parts.append(f"{cores}, {rate_text(record['balls_rate'])} balls")
     if "speedup" in record:
         parts.append(f"{record['speedup']:.2f}x one worker")
     return ", ".join(parts)
@@ -382,7 +393,7 @@ def print_row(row, results):
             line += f"   {details_text(record)}"
         if noh and record["peer"] == "floor" and "bytes_per_actor" not in record:
             line += f"   noh takes {ratio_text(record['rate'] / noh['rate'])} its time"
-        elif noh and record is not noh:
+        elif noh and record["peer"] != "noh":
             line += f"   noh is {ratio_text(ratio(noh, record))}"
         print(line, flush=True)
 
@@ -418,7 +429,7 @@ def print_summary(results):
         return
     print("\nMedians. best, peers: noh's rate divided by theirs; floor: noh's time divided by its.")
     print("In place of rates: bytes of an idle actor; latencies that 99 % do not exceed;")
-    print("the slowest actor's part of its fair share.\n")
+    print("the slowest actor's part of its fair share; processors that do useful work.\n")
     print(f"{'':33}{'noh':>12}{'best':>16}{'floor':>9}" + "".join(f"{p:>9}" for p in columns))
     for row in rows:
         print(summary_line(row, results, columns))

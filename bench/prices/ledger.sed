@@ -1,0 +1,3 @@
+# changes 15
+# Sent and handled messages are not counted.
+/bump(&w->counts\.\(sent\|handled\));/d
