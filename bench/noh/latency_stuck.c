@@ -13,6 +13,23 @@ enum { PAIRS = 500, STUCK_MS = 50, PAUSE_MS = 10 };
 static _Atomic(int64_t) worst_ns;                /* of this event; all pairs */
 static _Atomic(const noh_self *) first_pair_was; /* its worker's */
 
+/* ---- the one with the long handler ---- */
+
+NOH_MESSAGE(worked, (bool, together));
+NOH_REQUEST(work, worked, (int64_t, ns));
+NOH_NO_STATE(laborer);
+
+static noh_err on_work(noh_self *self, laborer *me, const work *m)
+{
+    bool together = self == atomic_load(&first_pair_was);
+    for (int64_t until_ns = bench_now_ns() + m->ns; bench_now_ns() < until_ns;) {
+    }
+    bench_must(noh_exit_self(self), "exit");
+    return noh_reply(self, worked, .together = together);
+}
+
+NOH_BEHAVIOR(laborer, NOH_ON(work, on_work));
+
 /* ---- a player ---- */
 
 NOH_MESSAGE(ball, (int64_t, sent_ns));
@@ -43,6 +60,16 @@ static noh_err on_ball(noh_self *self, player *me, const ball *m)
     return me->halted ? NOH_OK : noh_tell(self, noh_sender(self), ball, .sent_ns = now_ns);
 }
 
+/* For the one who works long, on the worker on which the player is now. */
+static noh_err on_player_work(noh_self *self, player *me, const work *m)
+{
+    noh_ref one;
+    bench_must(noh_spawn_with(self, &noh_behavior_laborer, NULL,
+                              &(noh_spawn_options){.pinned = true}, &one),
+               "spawn");
+    return noh_forward(self, one);
+}
+
 static noh_err on_halt(noh_self *self, player *me, const halt *m)
 {
     me->halted = true;
@@ -58,23 +85,7 @@ static noh_err on_player_start(noh_self *self, player *me, const player_start *m
 }
 
 NOH_BEHAVIOR_WITH(player, player_start, on_player_start, NOH_ON(serve, on_serve),
-                  NOH_ON(ball, on_ball), NOH_ON(halt, on_halt));
-
-/* ---- the one with the long handler ---- */
-
-NOH_MESSAGE(worked, (bool, together));
-NOH_REQUEST(work, worked, (int64_t, ns));
-NOH_NO_STATE(laborer);
-
-static noh_err on_work(noh_self *self, laborer *me, const work *m)
-{
-    bool together = self == atomic_load(&first_pair_was);
-    for (int64_t until_ns = bench_now_ns() + m->ns; bench_now_ns() < until_ns;) {
-    }
-    return noh_reply(self, worked, .together = together);
-}
-
-NOH_BEHAVIOR(laborer, NOH_ON(work, on_work));
+                  NOH_ON(ball, on_ball), NOH_ON(work, on_player_work), NOH_ON(halt, on_halt));
 
 /* ---- the measurement ---- */
 
@@ -88,11 +99,11 @@ static void spawn_players(noh_self *self, noh_ref *players)
 }
 
 /* The worst latency while one worker was busy, and shortly after. */
-static int64_t measure_event(noh_self *self, noh_ref busy, int64_t *together)
+static int64_t measure_event(noh_self *self, noh_ref first, int64_t *together)
 {
     worked result;
     atomic_store(&worst_ns, 0);
-    bench_must(noh_call(self, busy, work, &result, .ns = STUCK_MS * NOH_MS), "work");
+    bench_must(noh_call(self, first, work, &result, .ns = STUCK_MS * NOH_MS), "work");
     *together += result.together;
     bench_wait_until(bench_now_ns() + PAUSE_MS * NOH_MS); /* those that waited get their balls */
     return atomic_load(&worst_ns);
@@ -105,18 +116,13 @@ int main(int argc, char **argv)
     static latencies measured;
     noh_system *system = bench_system();
     noh_self *me = noh_system_self(system);
-    noh_ref busy;
     int64_t together = 0;
-    /* What a plain thread spawns begins on worker 0, the players too; this one stays. */
-    bench_must(noh_spawn_with(me, &noh_behavior_laborer, NULL, &(noh_spawn_options){.pinned = true},
-                              &busy),
-               "spawn");
     spawn_players(me, players);
     bench_wait_until(bench_now_ns() + PAUSE_MS * NOH_MS);
 
     int64_t start = bench_now_ns();
     for (int64_t i = 0; i < events; i++) {
-        int64_t worst = measure_event(me, busy, &together);
+        int64_t worst = measure_event(me, players[0], &together);
         bench_check(worst > 0, "balls were played");
         latency_add(&measured, worst);
     }

@@ -40,14 +40,16 @@ enum {
     WARM_UP_INTERVAL = 4,
     ASK_NS = 10000, /* heavy work worth asking for */
     LENGTH_MAX = 1024,
-    PATIENCE_NS = 30000, /* with a question that is not answered: dearer than a seizure */
-    STUCK_NS = 200000,   /* in one handler */
-    SEIZE_MAX = 4096,    /* actors at once: the victim may have to wait for it */
-    WAKE_NS = 50000,     /* worth a wake-up, which costs the waker 12 to 16 us */
+    PATIENCE_NS = 30000,   /* with a question that is not answered: dearer than a seizure */
+    STUCK_NS = 150000,     /* in one handler */
+    AGAIN_NS = 50000,      /* the ones taken talk to others there */
+    FRUITLESS_NS = 500000, /* nobody could be taken */
+    SEIZE_MAX = 4096,      /* actors at once: the victim may have to wait for it */
+    WAKE_NS = 50000,       /* worth a wake-up, which costs the waker 12 to 16 us */
 };
 
 static void look_around(nohi_worker *w, int64_t now_ns);
-static void seize(nohi_worker *w, nohi_worker *victim, bool all);
+static bool seize(nohi_worker *w, nohi_worker *victim, bool all);
 
 /* ---- rule 1 ------------------------------------------------------------------------------- */
 
@@ -197,7 +199,7 @@ bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
         w->policy.asked_ns = now_ns;
     } else if (nobody == w->id + 1 && now_ns - w->policy.asked_ns > PATIENCE_NS) {
         w->policy.asked_ns = now_ns;
-        seize(w, victim, false);
+        (void)seize(w, victim, false);
     }
     return true;
 }
@@ -281,12 +283,12 @@ void nohi_policy_give(nohi_worker *w)
 
 /* ---- rule 3 ------------------------------------------------------------------------------- */
 
-/* Takes over what waits behind the handler that `victim` is in: all, or half of it. */
-static void seize(nohi_worker *w, nohi_worker *victim, bool all)
+/* Takes over what waits behind the handler that `victim` is in: all, or half of it. False: nothing. */
+static bool seize(nohi_worker *w, nohi_worker *victim, bool all)
 {
     uint32_t in_hand = nohi_lease_seize(&victim->lease, victim->id, &w->system->env);
     if (in_hand == 0) {
-        return;
+        return false;
     }
     nohi_send_push_chain_of(w, victim);
     nohi_worker_take_in(w, victim, in_hand);
@@ -299,34 +301,34 @@ static void seize(nohi_worker *w, nohi_worker *victim, bool all)
         index = a->run_next;
         nohi_worker_link(w, a, at);
     }
+    return taken.count > 0;
 }
 
 static bool has_waiting(nohi_worker *victim)
 {
-    return load_relaxed(&victim->run_first) != 0 || nohi_hint_is_raised(&victim->mail); /* a hint */
+    return load_relaxed(&victim->run_first) != 0 || /* hints: re-checked in the lease */
+           !nohi_stack_is_empty(&victim->ready) || !nohi_stack_is_empty(&victim->handed);
 }
 
-/* Is it in the same handler as when somebody looked STUCK_NS ago? */
-static bool is_stuck(nohi_worker *victim, int64_t now_ns)
+/* Is it in the same handler as at the last look of anybody? */
+static bool is_as_seen(nohi_worker *other)
 {
-    nohi_balance *b = &victim->balance;
-    uint32_t turn = nohi_lease_turn(&victim->lease);
-    uint64_t handled = load_relaxed(&victim->counts.handled); /* counter */
-    if (turn == 0 || load_relaxed(&b->seen_turn) != turn ||
-        load_relaxed(&b->seen_handled) != handled) {
-        store_relaxed(&b->seen_turn, turn);
-        store_relaxed(&b->seen_handled, handled);
-        store_relaxed(&b->seen_ns, now_ns);
-        return false;
-    }
-    return now_ns - load_relaxed(&b->seen_ns) > STUCK_NS;
+    uint32_t turn = nohi_lease_turn(&other->lease);
+    return turn != 0 && load_relaxed(&other->balance.seen_turn) == turn &&
+           load_relaxed(&other->balance.seen_handled) ==
+               load_relaxed(&other->counts.handled); /* counter */
 }
 
-static void look_at(nohi_worker *w, nohi_worker *victim, int64_t now_ns)
+static void look_at(nohi_worker *w, nohi_worker *other, int64_t now_ns)
 {
-    if (is_stuck(victim, now_ns) && has_waiting(victim)) {
-        store_relaxed(&victim->balance.seen_ns, now_ns);
-        seize(w, victim, true);
+    nohi_balance *b = &other->balance;
+    if (!is_as_seen(other)) {
+        store_relaxed(&b->seen_turn, nohi_lease_turn(&other->lease));
+        store_relaxed(&b->seen_handled, load_relaxed(&other->counts.handled)); /* counter */
+        store_relaxed(&b->seize_ns, now_ns + STUCK_NS);
+    } else if (now_ns >= load_relaxed(&b->seize_ns) && has_waiting(other)) {
+        bool fruitful = seize(w, other, true); /* each costs the other an interrupt */
+        store_relaxed(&b->seize_ns, now_ns + (fruitful ? AGAIN_NS : FRUITLESS_NS));
     }
 }
 
@@ -335,6 +337,9 @@ static void look_around(nohi_worker *w, int64_t now_ns)
 {
     nohi_system *system = w->system;
     if (system->worker_count > 1 && load_relaxed(&system->watcher) == 0) {
+        if (now_ns - w->policy.rested_ns > STUCK_NS) {
+            nohi_policy_want_watcher(w);
+        }
         w->policy.look_at = (w->policy.look_at + 1) % system->worker_count;
         if (w->policy.look_at != w->id) {
             look_at(w, nohi_system_home(system, w->policy.look_at), now_ns);
@@ -380,6 +385,12 @@ void nohi_policy_want_watcher(nohi_worker *w)
 
 /* ---- rules 4 and 5 ------------------------------------------------------------------------ */
 
+/* Not to one who seems to be in a long handler. */
+static int flow_to(nohi_worker *w, int home)
+{
+    return is_as_seen(nohi_system_home(w->system, (unsigned)home)) ? NOHI_STAY : home;
+}
+
 int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender)
 {
     int sends_to = w->policy.flow_home;
@@ -388,8 +399,11 @@ int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender)
         (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
         return NOHI_STAY;
     }
-    if (sends_to != NOHI_STAY || noh_ref_is_none(sender)) {
-        return sends_to;
+    if (sends_to != NOHI_STAY) {
+        return flow_to(w, sends_to);
+    }
+    if (noh_ref_is_none(sender)) {
+        return NOHI_STAY;
     }
     nohi_kind *kind = nohi_policy_kind(w, nohi_actor_behavior(a));
     nohi_actor *from = nohi_actor_of(w->slots, sender);
@@ -397,7 +411,7 @@ int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender)
         return NOHI_STAY;
     }
     unsigned home = nohi_gate_home(&from->gate);
-    return home < w->id ? (int)home : NOHI_STAY;
+    return home < w->id ? flow_to(w, (int)home) : NOHI_STAY;
 }
 
 bool nohi_policy_may_adopt(const nohi_worker *w, const nohi_worker *home)

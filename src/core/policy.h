@@ -33,6 +33,7 @@ typedef struct nohi_policy {
     int64_t asked_ns;     /* when it asked somebody for work */
     int64_t clock_ns;     /* what a look at the clock costs */
     bool watches;         /* is the one who looks at those who are busy */
+    int64_t rested_ns;    /* when it last had nothing to do */
     uint32_t look_at;     /* whom it looked at last */
     int flow_home;        /* the sampled actor mostly sends there; or NOHI_STAY */
 } nohi_policy;
@@ -41,9 +42,9 @@ typedef struct nohi_policy {
 typedef struct nohi_balance {
     atom(uint32_t) attention; /* 0, or the id + 1 of the idle worker that asks for work */
     atom(int64_t) queued_ns;  /* heavy work waiting here, estimated at the last sample */
-    /* what others saw at their last look, in which handler it was, and since when */
-    atom(int64_t) seen_ns;
+    /* what others saw at their last look: in which handler it was; and when it may be seized */
     atom(uint64_t) seen_handled;
+    atom(int64_t) seize_ns;
     atom(uint32_t) seen_turn;
 } nohi_balance;
 

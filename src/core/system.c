@@ -137,6 +137,9 @@ static noh_err start_workers(nohi_system *system)
     if (err != NOH_OK) {
         return err;
     }
+    if (system->worker_count > 1) {
+        (void)system->env.barrier(system->env.world); /* the first one takes milliseconds */
+    }
     for (unsigned i = 0; i < system->worker_count; i++) {
         nohi_worker *w = nohi_system_home(system, i);
         char name[16];

@@ -17,7 +17,7 @@
 
 enum {
     SPIN_NS = 50000, /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
-    NAP_NS = 100000, /* of the watcher: half of what makes a handler long */
+    NAP_NS = 60000,  /* of the watcher: half of what makes a handler long */
     FREE_MAX = 4096, /* free slots that a home keeps for itself */
 };
 
@@ -307,6 +307,7 @@ static void rest(nohi_worker *w)
     int64_t now_ns = nohi_now(w->system);
     int64_t next_ns = nohi_timer_next(w);
     w->policy.countdown = 0; /* what comes after idleness is worth a sample */
+    w->policy.rested_ns = now_ns;
     if (!w->policy.watches && spin(w, next_ns, &now_ns)) {
         return;
     }
