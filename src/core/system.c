@@ -10,9 +10,13 @@
  *                    spawns, all actors are asked once more.
  *             STP-2  memory goes when the last user has left: the owner, or a worker whose handler
  *                    held up the stop.
+ *             STP-3  who waits for the stop and finds `stop_word` changed sees what the change is
+ *                    about: a worker's last ends, a spawn that is over.
  * Ordering    stopper: store `stopping` seq_cst; look at `spawning` seq_cst
  *             spawner: store `spawning` seq_cst; look at `stopping` seq_cst
  *                      at least one of the two sees the other                            STP-1
+ *             rester:  end, count it release; add to `stop_word` seq_cst
+ *             stopper: look at `stop_word` seq_cst; count; sleep if the word is still the same  STP-3
  *             users: counted.h                                                       STP-2 */
 #include "system.h"
 
@@ -227,7 +231,7 @@ static void self_destructor(void *worker)
 
 void nohi_system_note_rest(nohi_system *system)
 {
-    add_relaxed(&system->stop_word, 1);
+    add_seq_cst(&system->stop_word, 1); /* STP-3 */
     system->env.park_wake(system->env.world, (uint32_t *)(void *)&system->stop_word);
 }
 
