@@ -9,6 +9,9 @@
 #ifndef NOHI_ATOMIC_H
 #define NOHI_ATOMIC_H
 
+#ifdef NOH_MODEL
+#include "model_atomic.h" /* tests/model: the same names, executed by the explorer */
+#else
 #include <stdatomic.h>
 
 #define atom(T) _Atomic(T)
@@ -41,6 +44,7 @@
 #define cas_relaxed(p, seen, v) \
     atomic_compare_exchange_strong_explicit((p), (seen), (v), memory_order_relaxed, \
                                             memory_order_relaxed)
+#endif
 
 /* The compiler keeps what stands before it there; the processor need not: lease.h. */
 #define compiler_fence() atomic_signal_fence(memory_order_seq_cst)

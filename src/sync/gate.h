@@ -29,7 +29,11 @@
 
 enum {
     NOHI_INDEX_BITS = 27,
+#ifdef NOH_MODEL
+    NOHI_GENERATION_BITS = 2, /* so that a model sees them used up */
+#else
     NOHI_GENERATION_BITS = 27,
+#endif
     NOHI_GENERATION_MASK = (1 << NOHI_GENERATION_BITS) - 1,
     NOHI_INDEX_MASK = (1 << NOHI_INDEX_BITS) - 1,
 };

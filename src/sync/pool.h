@@ -21,8 +21,13 @@ enum {
     NOHI_POOL_CLASSES = 7, /* 64, 128, … 4,096 bytes */
     NOHI_POOL_LARGE = 7,   /* the class of blocks that come from the environment, one by one */
     NOHI_POOL_SMALLEST = 64,
+#ifdef NOH_MODEL
+    NOHI_POOL_BATCH_BYTES = 2 * NOHI_POOL_SMALLEST, /* so that a model sees batches move */
+    NOHI_POOL_CHUNK_BYTES = 4 * NOHI_POOL_SMALLEST,
+#else
     NOHI_POOL_BATCH_BYTES = 16 * 1024,
     NOHI_POOL_CHUNK_BYTES = 64 * 1024,
+#endif
 };
 
 typedef struct nohi_block nohi_block;
