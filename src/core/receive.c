@@ -132,11 +132,19 @@ static void handle_many(nohi_worker *w, nohi_actor *a)
     }
 }
 
+/* From here on the run list is ours. */
+NOHI_INLINE void leave_handlers(nohi_worker *w)
+{
+    if (NOHI_UNLIKELY(!nohi_lease_end_turn(&w->lease))) {
+        nohi_lease_wait(&w->lease, &w->system->env);
+    }
+}
+
 /* What becomes of the actor after a turn that was not sampled. */
 NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
 {
-    nohi_lease_end_turn(&w->lease, &w->system->env); /* a thief may have set SIGNALED */
-    if (NOHI_UNLIKELY(a->flags != NOHI_QUEUED)) {    /* or it ends, or moves */
+    leave_handlers(w);                            /* a thief may have set SIGNALED */
+    if (NOHI_UNLIKELY(a->flags != NOHI_QUEUED)) { /* or it ends, or moves */
         (void)leave_turn(w, a);
     } else if (NOHI_LIKELY(a->head == NULL)) {
         a->flags = 0;
@@ -476,7 +484,7 @@ static bool leave_turn(nohi_worker *w, nohi_actor *a)
         nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
     }
     nohi_send_flush(w); /* what the runtime itself sent */
-    nohi_lease_end_turn(&w->lease, &w->system->env);
+    leave_handlers(w);
     bool sampled = w->policy.sampling;
     if (sampled) {
         nohi_policy_sample_end(w, a);

@@ -54,13 +54,13 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
                       !nohi_pool_has(&w->pool, 0))) {
         return tell_any(self, to, type, message);
     }
-    uint64_t sent = nohi_lease_begin_send(&w->lease);
+    nohi_lease_begin_send(&w->lease);
     bool straight = nohi_gate_home(&a->gate) == nohi_lease_token(&w->lease) &&
                     load_relaxed(&w->chain.to) == NULL && /* SND-2; private */
                     nohi_inbox_is_empty(&a->gate.inbox);
     uint32_t len = load_relaxed(&a->len); /* if straight, private from here on: GAT-1 */
     if (NOHI_UNLIKELY(!straight || (int32_t)len >= (int32_t)load_relaxed(&a->mailbox_max))) {
-        nohi_lease_undo_send(&w->lease, sent);
+        nohi_lease_undo_send(&w->lease);
         return tell_any(self, to, type, message);
     }
     nohi_message *m = nohi_message_small(&w->pool, type, message, NOHI_TELL, 0);
@@ -74,7 +74,7 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     } else {
         nohi_worker_queue_at(w, a, index);
     }
-    nohi_lease_end_send(&w->lease, sent);
+    nohi_lease_end_send(&w->lease);
     return NOH_OK;
 }
 

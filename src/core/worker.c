@@ -17,7 +17,7 @@
 
 enum {
     SPIN_NS = 50000, /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
-    NAP_NS = 60000,  /* of the watcher: half of what makes a handler long */
+    NAP_NS = 100000, /* of the watcher: half of what makes a handler long */
     FREE_MAX = 4096, /* free slots that a home keeps for itself */
 };
 

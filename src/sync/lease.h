@@ -58,12 +58,10 @@ NOHI_INLINE void nohi_lease_init(nohi_lease *lease, uint32_t id)
 /* ---- the owner ---------------------------------------------------------------------------- */
 
 /* Begins a straight send: counts it. Then the caller compares the target's home with the token. */
-NOHI_INLINE uint64_t nohi_lease_begin_send(nohi_lease *lease)
+NOHI_INLINE void nohi_lease_begin_send(nohi_lease *lease)
 {
-    uint64_t sent = load_relaxed(&lease->sent) + 1; /* private */
-    store_relaxed(&lease->sent, sent);              /* LSE-1: ordered by the thief's barrier */
+    bump(&lease->sent); /* LSE-1: ordered by the thief's barrier */
     compiler_fence();
-    return sent;
 }
 
 NOHI_INLINE uint32_t nohi_lease_token(nohi_lease *lease)
@@ -71,23 +69,22 @@ NOHI_INLINE uint32_t nohi_lease_token(nohi_lease *lease)
     return load_acquire(&lease->token); /* LSE-1, LSE-2: pairs with seize and give_back */
 }
 
-NOHI_INLINE void nohi_lease_end_send(nohi_lease *lease, uint64_t sent)
+NOHI_INLINE void nohi_lease_end_send(nohi_lease *lease)
 {
-    store_release(&lease->ended, sent); /* LSE-2: pairs with seize */
+    store_release(&lease->ended, load_relaxed(&lease->sent)); /* LSE-2: pairs with seize */
 }
 
 /* It was not straight after all, and nothing was touched. */
-NOHI_INLINE void nohi_lease_undo_send(nohi_lease *lease, uint64_t sent)
+NOHI_INLINE void nohi_lease_undo_send(nohi_lease *lease)
 {
-    store_relaxed(&lease->sent, sent - 1); /* private */
+    bump_by(&lease->sent, UINT64_MAX);
 }
 
 /* Counts a message that is sent in another way. */
 NOHI_INLINE void nohi_lease_count_sent(nohi_lease *lease)
 {
-    uint64_t sent = load_relaxed(&lease->sent) + 1; /* private */
-    store_relaxed(&lease->sent, sent);
-    store_release(&lease->ended, sent); /* nothing was touched */
+    bump(&lease->sent);
+    nohi_lease_end_send(lease); /* nothing was touched */
 }
 
 /* Waits while a thief is at work. */
@@ -118,14 +115,13 @@ NOHI_INLINE void nohi_lease_begin_turn(nohi_lease *lease, uint32_t slot)
     store_release(&lease->turn, slot); /* LSE-2: pairs with seize */
 }
 
-/* After the last handler of the turn. From here on the list is the owner's. */
-NOHI_INLINE void nohi_lease_end_turn(nohi_lease *lease, const noh_env *env)
+/* After the last handler of the turn. True: from here on the list is the owner's. False: after
+ * nohi_lease_wait. */
+NOHI_INLINE bool nohi_lease_end_turn(nohi_lease *lease)
 {
     store_release(&lease->turn, 0); /* LSE-1: ordered by the thief's barrier */
     compiler_fence();
-    if (NOHI_UNLIKELY(nohi_lease_token(lease) == NOHI_REVOKED)) {
-        nohi_lease_wait(lease, env);
-    }
+    return nohi_lease_token(lease) != NOHI_REVOKED;
 }
 
 /* ---- others ------------------------------------------------------------------------------- */
