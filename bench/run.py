@@ -42,7 +42,7 @@ SIZES = {
     "scale": ("1000", "100", "-", "-"),  # milliseconds of work per row
     "latency-idle": ("1000", "200", "-", "-"),  # probes
     "latency-loaded": ("500", "100", "-", "-"),  # milliseconds
-    "latency-stuck": ("50", "10", "-", "-"),  # events of 50 ms
+    "latency-stuck": ("50", "5", "-", "-"),  # events of 50 ms
     "fairness": ("300", "100", "-", "-"),  # milliseconds per row
     "scale-trivial": ("-", "-", "-", "-"),  # those of TRIVIAL
     "groups": ("100 20000", "100 10000", "-", "-"),

@@ -39,8 +39,10 @@ fn share(runtime: &Runtime, row: &str, rounds: i64, time: Duration) {
             }
         });
     }
-    // Busy workers seldom look at what a thread has spawned.
-    while turns.iter().any(|turns| turns.load(Relaxed) == 0) {
+    // Busy workers seldom look at what a thread has spawned: it may take seconds.
+    let patience = Instant::now() + Duration::from_secs(1);
+    let late = || turns.iter().any(|turns| turns.load(Relaxed) == 0);
+    while late() && Instant::now() < patience {
         std::thread::sleep(Duration::from_millis(1));
     }
     let count = || -> Vec<i64> { turns.iter().map(|turns| turns.load(Relaxed)).collect() };
