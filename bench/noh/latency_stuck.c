@@ -33,7 +33,8 @@ NOH_BEHAVIOR(laborer, NOH_ON(work, on_work));
 /* ---- a player ---- */
 
 NOH_MESSAGE(ball, (int64_t, sent_ns));
-NOH_MESSAGE(halt);
+NOH_MESSAGE(halted);
+NOH_REQUEST(halt, halted);
 
 typedef struct player {
     bool is_first;
@@ -73,7 +74,7 @@ static noh_err on_player_work(noh_self *self, player *me, const work *m)
 static noh_err on_halt(noh_self *self, player *me, const halt *m)
 {
     me->halted = true;
-    return NOH_OK;
+    return noh_reply(self, halted);
 }
 
 NOH_MESSAGE(player_start, (bool, is_first));
@@ -129,7 +130,8 @@ int main(int argc, char **argv)
     int64_t took = bench_now_ns() - start;
 
     for (int i = 0; i < 2 * PAIRS; i++) {
-        bench_must(noh_tell(me, players[i], halt), "halt");
+        halted done;
+        bench_must(noh_call(me, players[i], halt, &done), "halt");
     }
     bench_check(2 * together > events, "the long handler was beside the players");
     latency_report("latency-stuck", &measured, took);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Copyright The Noh Authors
-"""What bounds, the ledger, tracing and generations cost for each message.
+"""What bounds, the ledger, tracing, generations and the lease cost for each message.
 
 Each of them is taken out of a copy of the sources by a few lines of sed (bench/prices/*.sed); the
 copy and the whole are run in turn, and counted by callgrind. docs/internals/prices.md has the table
@@ -19,10 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OUT = ROOT / "build" / "prices"
-EDITS = ["bounds", "ledger", "tracing", "generations"]
+EDITS = ["bounds", "ledger", "tracing", "generations", "lease"]
 WHOLE = "nothing"
 # And the whole once more: what it differs from itself is the error.
-VARIANTS = {WHOLE: [], **{name: [name] for name in EDITS}, "all four": EDITS, "nothing again": []}
+VARIANTS = {WHOLE: [], **{name: [name] for name in EDITS}, "all of them": EDITS, "nothing again": []}
 # Program: sizes to count instructions with (their difference counts), and to take the time of.
 PROGRAMS = {"pingpong": (20000, 120000, 600000), "counting": (50000, 250000, 1500000)}
 ENVIRONMENT = {**os.environ, "BENCH_THREADS": "1"}
@@ -40,11 +40,11 @@ def tree_of(variant):
 
 
 def apply(tree, name):
-    """Edits the core of a copy; it must change as many lines as the edit says."""
+    """Edits the sources of a copy; it must change as many lines as the edit says."""
     edit = Path(__file__).parent / f"{name}.sed"
     expected = int(re.search(r"^# changes (\d+)", edit.read_text()).group(1))
     changed = 0
-    for file in sorted((tree / "src" / "core").glob("*.[ch]")):
+    for file in sorted((tree / "src").glob("*/*.[ch]")):
         before = file.read_text()
         after = run(["sed", "-f", edit, file]).stdout
         lines = difflib.ndiff(before.splitlines(), after.splitlines())

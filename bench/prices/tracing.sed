@@ -1,3 +1,3 @@
-# changes 6
-# Nobody notes whose turn it is, and which message is in hand.
-/store_relaxed(&w->running\(_type\)\?, /d
+# changes 3
+# Nobody notes which message is in hand.
+/store_relaxed(&w->running_type, /d
