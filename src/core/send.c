@@ -55,7 +55,8 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
         return tell_any(self, to, type, message);
     }
     nohi_lease_begin_send(&w->lease);
-    bool straight = nohi_gate_home(&a->gate) == nohi_lease_token(&w->lease) &&
+    uint32_t token = nohi_lease_token(&w->lease); /* first: it may come back from a thief */
+    bool straight = nohi_gate_home(&a->gate) == token &&
                     load_relaxed(&w->chain.to) == NULL && /* SND-2; private */
                     nohi_inbox_is_empty(&a->gate.inbox);
     uint32_t len = load_relaxed(&a->len); /* if straight, private from here on: GAT-1 */
