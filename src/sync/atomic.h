@@ -44,10 +44,10 @@
 #define cas_relaxed(p, seen, v) \
     atomic_compare_exchange_strong_explicit((p), (seen), (v), memory_order_relaxed, \
                                             memory_order_relaxed)
-#endif
 
 /* The compiler keeps what stands before it there; the processor need not: lease.h. */
 #define compiler_fence() atomic_signal_fence(memory_order_seq_cst)
+#endif
 
 /* A counter with one writer: others read it whenever they like and decide nothing on it. No locked
  * instruction. */

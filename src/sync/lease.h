@@ -48,7 +48,11 @@ typedef struct nohi_lease {
     atom(uint32_t) thief; /* 1: somebody tries */
 } nohi_lease;
 
+#ifdef NOH_MODEL
+enum { NOHI_LEASE_SPINS = 2 };
+#else
 enum { NOHI_LEASE_SPINS = 200 }; /* a send at home takes some 20 ns */
+#endif
 
 NOHI_INLINE void nohi_lease_init(nohi_lease *lease, uint32_t id)
 {

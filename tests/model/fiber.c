@@ -335,6 +335,13 @@ static void env_relax(void *world)
     (void)world;
 }
 
+static bool env_barrier(void *world)
+{
+    (void)world;
+    nohi_model_membarrier();
+    return true;
+}
+
 static void *env_alloc(void *world, size_t size)
 {
     (void)world;
@@ -385,6 +392,7 @@ const noh_env nohi_model_env = {
     .park_wait = env_park_wait,
     .park_wake = env_park_wake,
     .relax = env_relax,
+    .barrier = env_barrier,
     .alloc = env_alloc,
     .free = env_free,
     .pages_reserve = env_pages_reserve,

@@ -121,6 +121,10 @@ int nohi_model_mutex_destroy(pthread_mutex_t *mutex);
 #define cas_weak_seq_cst(p, seen, v) \
     NOHI_MODEL_DO_CAS(CAS_WEAK, SEQ_CST, "cas_weak_seq_cst", p, seen, v)
 #define cas_seq_cst(p, seen, v) NOHI_MODEL_DO_CAS(CAS, SEQ_CST, "cas_seq_cst", p, seen, v)
+#define cas_acq_rel(p, seen, v) NOHI_MODEL_DO_CAS(CAS, ACQ_REL, "cas_acq_rel", p, seen, v)
 #define cas_relaxed(p, seen, v) NOHI_MODEL_DO_CAS(CAS, RELAXED, "cas_relaxed", p, seen, v)
+
+/* Threads stop before each operation, in the order of the program. */
+#define compiler_fence() ((void)0)
 
 #endif
