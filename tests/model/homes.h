@@ -2,9 +2,10 @@
 /* Copyright The Noh Authors */
 /* Homes: the way of a letter between workers, in small. What the core composes from src/sync, function
  * by function and in the same order of steps, under the same names:
- *   core/worker.c   nohi_worker_announce, redirect, notify, attend, loop, rest
+ *   core/worker.c   nohi_worker_announce, redirect, notify, attend, take_in, loop, rest
  *   core/receive.c  turn, leave_turn
  *   core/send.c     nohi_send, send_local, send_remote, adopt
+ *   core/policy.c   seize (where the model has LEASES)
  *   core/actor.c    nohi_actor_end, close_slot, release, deposit, grant_one, settle, announce_in_depot
  * Left out: what stays on one thread (chains, bounds, samples, handlers), the busy wait, timers, and
  * the hint, which saves looks: model_hint.c and model_park.c have it. Here each round looks.
@@ -17,11 +18,15 @@
 
 #include "explore.h"
 #include "gate.h"
+#include "lease.h"
 #include "park.h"
 #include "stack.h"
 
 #ifndef ACTORS
 #define ACTORS 2 /* 0 is nobody's */
+#endif
+#ifndef LEASES
+#define LEASES false /* does anybody seize? */
 #endif
 enum { HOMES = 2, LETTERS_MAX = 4, STAY = -1 };
 enum { QUEUED = 1, SIGNALED = 2 };
@@ -51,6 +56,7 @@ typedef struct home {
     nohi_stack handed;
     uint32_t run_first;
     uint32_t run_last;
+    nohi_lease lease;
     bool is_worker; /* constant */
 } home;
 
@@ -223,7 +229,20 @@ static void queue(home *w, actor *a)
     w->run_last = index_of(a);
 }
 
-static void nohi_worker_attend(unsigned me)
+/* Is it the one in whose handler the owner was when it was seized? */
+static bool is_in_hand(home *w, uint32_t index, uint32_t in_hand)
+{
+    if (in_hand != 0 && MODEL_MUTANT("compares with the turn of now")) {
+        in_hand = nohi_lease_turn(&w->lease);
+    }
+    if (in_hand != 0 && MODEL_MUTANT("looks at the flags before the end of the turn")) {
+        in_hand = load_acquire(&w->lease.turn); /* both were so, and one hid the other */
+    }
+    return index == in_hand && !MODEL_MUTANT("queues the one in hand");
+}
+
+/* What others left at `me`; for itself, or for its thief. */
+static void nohi_worker_take_in(unsigned me, uint32_t in_hand)
 {
     home *w = &S->homes[me];
     uint32_t index = nohi_stack_take(&w->handed);
@@ -237,13 +256,22 @@ static void nohi_worker_attend(unsigned me)
     while (index != 0) {
         actor *a = &S->actors[index];
         index = a->gate.ready_next;
-        if (nohi_gate_home(&a->gate) == me || MODEL_MUTANT("runs what it was announced")) {
+        if (nohi_gate_home(&a->gate) != me && !MODEL_MUTANT("runs what it was announced")) {
+            nohi_worker_announce(a);
+        } else if (LEASES && is_in_hand(w, index_of(a), in_hand)) {
+            if (!MODEL_MUTANT("drops the one in hand")) {
+                (void)nohi_stack_push(&w->ready, in_hand, &a->gate.ready_next);
+            }
+        } else {
             a->flags |= SIGNALED;
             queue(w, a);
-        } else {
-            nohi_worker_announce(a);
         }
     }
+}
+
+static void nohi_worker_attend(unsigned me)
+{
+    nohi_worker_take_in(me, 0);
 }
 
 /* ---- receive.c ---------------------------------------------------------------------------- */
@@ -305,8 +333,20 @@ static void handle(actor *a)
     }
 }
 
+static void end_turn(unsigned me, actor *a)
+{
+    uint8_t flags = a->flags;
+    nohi_lease_end_turn(&S->homes[me].lease, &nohi_model_env);
+    if (MODEL_MUTANT("looks at the flags before the end of the turn")) {
+        a->flags = flags;
+    }
+}
+
 static void nohi_leave_turn(unsigned me, actor *a)
 {
+    if (LEASES) {
+        end_turn(me, a);
+    }
     bool idle = a->head == NULL;
     bool signaled = (a->flags & SIGNALED) != 0;
     int flow = signaled ? flow_of(me) : STAY;
@@ -376,6 +416,9 @@ static bool work(unsigned me)
     }
     actor *a = &S->actors[w->run_first];
     w->run_first = a->run_next;
+    if (LEASES) {
+        nohi_lease_begin_turn(&w->lease, index_of(a));
+    }
     turn(me, a);
     return true;
 }
@@ -387,6 +430,32 @@ static inline _Noreturn void loop(unsigned me)
         if (!work(me)) {
             rest(&S->homes[me]);
         }
+    }
+}
+
+/* ---- policy.c: what waits behind a long handler ------------------------------------------- */
+
+static inline void seize(unsigned me, unsigned victim)
+{
+    home *w = &S->homes[me];
+    home *v = &S->homes[victim];
+    uint32_t in_hand = nohi_lease_seize(&v->lease, victim, &nohi_model_env);
+    if (in_hand == 0) {
+        return;
+    }
+    nohi_worker_take_in(victim, in_hand);
+    uint32_t first = v->run_first;
+    v->run_first = 0;
+    for (uint32_t at = first; at != 0; at = S->actors[at].run_next) {
+        G->moves++;
+        nohi_gate_move(&S->actors[at].gate, me);
+    }
+    nohi_lease_give_back(&v->lease, victim);
+    while (first != 0) {
+        actor *a = &S->actors[first];
+        first = a->run_next;
+        a->flags = (uint8_t)(a->flags & ~QUEUED);
+        queue(w, a);
     }
 }
 

@@ -129,7 +129,6 @@ static inline void send_local(actor *a)
 
 static inline void noh_tell_value(actor *a)
 {
-    G->sent++;
     unsigned home = MODEL_MUTANT("looks at the home before the token") ? nohi_gate_home(&a->gate)
                                                                        : HOMES;
     bool early = MODEL_MUTANT("looks at the token before it marks");

@@ -6,6 +6,7 @@
 
 static void handler(void)
 {
+    G->sent++;
     noh_tell_value(&S->actors[nohi_model_choose(2) == 0 ? WAITING : IDLE]);
 }
 
