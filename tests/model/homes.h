@@ -406,11 +406,9 @@ static void rest(home *w)
     nohi_park_leave(&w->park, &nohi_model_env);
 }
 
-/* One round: false when there was nothing to do. */
-static bool work(unsigned me)
+static bool run_one(unsigned me)
 {
     home *w = &S->homes[me];
-    nohi_worker_attend(me);
     if (w->run_first == 0) {
         return false;
     }
@@ -421,6 +419,13 @@ static bool work(unsigned me)
     }
     turn(me, a);
     return true;
+}
+
+/* One round: false when there was nothing to do. */
+static bool work(unsigned me)
+{
+    nohi_worker_attend(me);
+    return run_one(me);
 }
 
 /* Never ends: it sleeps when all is done. */

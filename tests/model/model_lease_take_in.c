@@ -38,16 +38,17 @@ static void setup(void)
     MODEL_NAME(S->actors[2].gate.home);
     MODEL_NAME(S->actors[2]);
     nohi_send(0, &S->actors[1], 0);
+    nohi_send(1, &S->actors[2], 0); /* announced: while the owner runs, it looks at the hint only */
 }
 
 static void worker_0(unsigned thread)
 {
+    (void)run_one(thread);
     loop(thread);
 }
 
 static void worker_1(unsigned thread)
 {
-    nohi_send(thread, &S->actors[2], 0);
     seize(thread, 0);
     loop(thread);
 }
