@@ -23,8 +23,8 @@ typedef struct unneeded {
     const char *reason;
 } unneeded;
 
-/* None of these costs anything on x86, where a read-modify-write and a load are what they are under each
- * order, but for the two stores, and those are cold. So the code has the order that needs no argument. */
+/* None of these costs anything on x86, where a read-modify-write, a load and a release are what they are
+ * under each order, but for the three seq_cst stores, and those are cold. So the code has the order that needs no argument. */
 static const unneeded table[] = {
     {"nohi_inbox_try_idle", "cas_seq_cst", NOHI_MODEL_ACQ_REL,
      "who goes idle looks at no other word afterwards"},
@@ -81,6 +81,12 @@ static const unneeded table[] = {
     {"nohi_system_note_stopping", "add_seq_cst", NOHI_MODEL_RELEASE, "the same"},
     {"nohi_system_stop", "load_seq_cst", NOHI_MODEL_ACQUIRE,
      "stop_word, STP-3: what was counted is released by it"},
+    {"nohi_lease_seize", "cas_acq_rel", NOHI_MODEL_ACQUIRE,
+     "who begins has nothing to tell; the next thief reads what let_go released"},
+    {"nohi_lease_seize", "store_seq_cst", NOHI_MODEL_RELEASE, "the barrier behind it is a fence"},
+    {"nohi_lease_seize", "store_seq_cst", NOHI_MODEL_RELAXED, "the same"},
+    {"nohi_lease_end_turn", "store_release", NOHI_MODEL_RELAXED,
+     "a thief that reads 0 touches nothing; the next begin_turn releases"},
     {NULL, NULL, 0, NULL},
 };
 static bool table_used[sizeof table / sizeof table[0]];
