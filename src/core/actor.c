@@ -83,8 +83,8 @@ noh_err nohi_actor_slot(nohi_worker *w, nohi_actor **ret_actor)
 
 void nohi_actor_release(nohi_worker *w, nohi_actor *a)
 {
-    if (nohi_gate_generation(&a->gate) == w->slots->first_generation) {
-        return; /* SLT-3: every generation was used; it stays DEAD */
+    if (nohi_slots_is_used_up(w->slots, nohi_gate_generation(&a->gate))) {
+        return; /* SLT-3: it stays DEAD */
     }
     NOHI_CHECK(ACT_1, (a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) == 0 && a->head == NULL);
     store_relaxed(&a->life, NOHI_FREE); /* private */

@@ -8,8 +8,8 @@
  * Owner       `limit`: any thread reads; carving under the lock. `tenants`: any thread.
  * Invariants  SLT-1  slots below `limit` have memory, a generation and a home.
  *             SLT-2  slot 0 is nobody's: it is at home nowhere, and no index 0 is ever looked up.
- *             SLT-3  a generation is never used twice in a slot: the first one is `first_generation`,
- *                    and a slot that would come back to it retires.
+ *             SLT-3  a generation is never used twice in a slot: the first one is `first_generation`;
+ *                    the last one gets no tenant, the slot retires in it, so that no ref finds it.
  *             SLT-4  no more than `tenants_max` actors are admitted and have not left.
  * Ordering    carving stores `limit` release  <->  a resolver's load acquire         SLT-1
  *             tenants: cas and sub relaxed: a count alone, nothing else is read by it     SLT-4
@@ -22,7 +22,11 @@
 
 #include <pthread.h>
 
-enum { NOHI_SLOT_BYTES = 128, NOHI_SLOT_SHIFT = 7 };
+enum {
+    NOHI_SLOT_BYTES = 128,
+    NOHI_SLOT_SHIFT = 7,
+    NOHI_TENANTS_EACH = NOHI_GENERATION_MASK, /* of a slot, one after the other */
+};
 
 typedef struct nohi_slots {
     char *base;
@@ -54,6 +58,12 @@ NOHI_INLINE void *nohi_slots_at(const nohi_slots *slots, uint32_t index)
 NOHI_INLINE bool nohi_slots_has(nohi_slots *slots, uint32_t index)
 {
     return index != 0 && index < load_acquire(&slots->limit); /* SLT-2, SLT-1 */
+}
+
+/* Has the slot of that generation, whose tenant has left, had all it may have? SLT-3 */
+NOHI_INLINE bool nohi_slots_is_used_up(const nohi_slots *slots, uint32_t generation)
+{
+    return ((generation - slots->first_generation) & NOHI_GENERATION_MASK) >= NOHI_TENANTS_EACH;
 }
 
 /* One actor more; false: there are as many as there may be. */

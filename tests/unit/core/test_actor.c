@@ -5,6 +5,7 @@
  * Method: actors report every hook to the plain thread; a handler blocked at a gate fixes what
  * is queued when a stop comes. */
 #include "core.h"
+#include "system.h"
 
 #include <stdalign.h>
 
@@ -912,6 +913,48 @@ static void a_ref_never_comes_back(void)
     core_end(&world, system);
 }
 
+NOH_MESSAGE(born, (noh_ref, ref));
+NOH_REQUEST(bear, born);
+NOH_NO_STATE(mother);
+
+/* On a worker, where a slot that was freed is used again at once. */
+static noh_err on_bear(noh_self *self, mother *me, const bear *message)
+{
+    return noh_reply(self, born, .ref = noh_spawn(self, tiny));
+}
+
+NOH_BEHAVIOR(mother, NOH_ON(bear, on_bear));
+
+static void the_first_ref_of_a_slot_stays_gone_after_the_last(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    noh_self *self = noh_system_self(system);
+    noh_ref parent = noh_spawn(self, mother);
+    born first;
+    born next;
+    CHECK_OK(noh_call(self, parent, bear, &first));
+    (void)core_stop(self, first.ref, NOH_STOP_NOW);
+    nohi_gate *place = nohi_slots_at(&system->slots, nohi_ref_index(first.ref));
+    /* As if millions had come and gone: few generations are left. */
+    uint32_t generation = system->slots.first_generation + NOHI_TENANTS_EACH - 3;
+    store_release(&place->generation, generation & NOHI_GENERATION_MASK);
+    unsigned tenants = 0;
+    for (;;) {
+        CHECK_OK(noh_call(self, parent, bear, &next));
+        if (nohi_ref_index(next.ref) != nohi_ref_index(first.ref)) {
+            break; /* SLT-3: it has retired */
+        }
+        (void)core_stop(self, next.ref, NOH_STOP_NOW);
+        CHECK_ERR(noh_tell(self, next.ref, work, .value = 1), NOH_E_GONE);
+        tenants++;
+    }
+    CHECK_EQ(tenants, 3);
+    CHECK_ERR(noh_tell(self, first.ref, work, .value = 1), NOH_E_GONE);
+    CHECK_ERR(noh_stop(self, first.ref, NOH_STOP_NOW), NOH_E_GONE);
+    core_end(&world, system);
+}
+
 static void is_alive_takes_anything(void)
 {
     core_world world;
@@ -1033,6 +1076,7 @@ static const test_case cases[] = {
     TEST(a_place_is_free_when_its_actor_has_ended),
     TEST(a_place_is_free_when_its_askers_are_told),
     TEST(a_ref_never_comes_back),
+    TEST(the_first_ref_of_a_slot_stays_gone_after_the_last),
     TEST(is_alive_takes_anything),
     TEST(an_actor_that_tells_itself_leaves_room_for_others),
     TEST(actors_spawn_actors),
