@@ -29,7 +29,7 @@ noh_err nohi_slots_init(nohi_slots *slots, const noh_env *env, uint32_t wanted)
         if (slots->count <= FEWEST) {
             return NOH_E_NOMEM;
         }
-        slots->count /= 2;
+        slots->count = slots->count / 2 > FEWEST ? slots->count / 2 : FEWEST;
     }
     slots->first_generation = (uint32_t)env->random(env->world) & NOHI_GENERATION_MASK;
     pthread_mutex_init(&slots->lock, NULL);

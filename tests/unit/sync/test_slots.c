@@ -102,12 +102,12 @@ static void *reserve_little(void *world, size_t size)
 
 static void a_smaller_range_will_do_when_there_is_no_room(void)
 {
-    static const size_t rooms[] = {1000, 4096, 100000};
+    static const size_t rooms[] = {1000, 1500, 4096, 100000};
     real = noh_env_default();
     noh_env env = real;
     env.pages_reserve = reserve_little;
     nohi_slots slots;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         most = rooms[i] * NOHI_SLOT_BYTES;
         noh_err err = nohi_slots_init(&slots, &env, 16000000);
         if (rooms[i] < 1024) {
