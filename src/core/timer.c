@@ -13,8 +13,10 @@
  *                    it: when a host loop leaves, its timers go to worker 0 before the loop's home
  *                    closes, and what arrives at the home afterwards follows them.
  * Ordering    state: cas seq_cst both ways (TIM-1); the loser touches nothing else.
- *             tick_waits: relaxed while the timer lives: seen late, a tick is left out; cas seq_cst by
- *                    who ends the timer and by who ends the tick: the second one frees the record.
+ *             tick_waits: store relaxed while the timer lives: seen late, a tick is left out; cas seq_cst
+ *                    by who ends the timer and by who ends the tick: the second one frees the record.
+ *             tick: cas on tick_waits <-> load acquire, then a look at `state`: who cancels and then
+ *                    handles the last tick gets no other (TIM-3).
  * Why not     one heap under a lock: every insert would meet every other; 6 times slower to fire. */
 #include "timer.h"
 
@@ -500,7 +502,8 @@ void nohi_timer_fire(nohi_worker *w, int64_t now_ns)
 
 static void send_tick(nohi_worker *w, nohi_timer *t)
 {
-    if (load_relaxed(&t->tick_waits) != NO_TICK || nohi_is_stopping(w->system)) {
+    if (load_acquire(&t->tick_waits) != NO_TICK || nohi_is_stopping(w->system) ||
+        (load_relaxed(&t->state) & CANCELLED) != 0) {
         return; /* TIM-3 */
     }
     const nohi_message *m = t->message;
