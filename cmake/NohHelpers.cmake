@@ -57,19 +57,24 @@ endfunction()
 
 # ---- libraries ---------------------------------------------------------------------------------
 
-# noh_layer(<layer> [ON <layer>…] SOURCES <file in src/layer>…): the object library noh_<layer>.
+# noh_layer(<layer> [ON <layer>…] SOURCES <file in src/layer>… [HOSTILE <file>…]): the object library
+# noh_<layer>; the hostile build has some files more.
 function(noh_layer layer)
-  cmake_parse_arguments(arg "" "" "ON;SOURCES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "ON;SOURCES;HOSTILE" ${ARGN})
   set(folder ${PROJECT_SOURCE_DIR}/src/${layer})
   list(TRANSFORM arg_SOURCES PREPEND ${folder}/)
+  list(TRANSFORM arg_HOSTILE PREPEND ${folder}/)
   list(TRANSFORM arg_ON PREPEND ${PROJECT_SOURCE_DIR}/src/)
 
   file(GLOB present CONFIGURE_DEPENDS ${folder}/*.c ${folder}/*.S)
-  list(REMOVE_ITEM present "" ${arg_SOURCES})
+  list(REMOVE_ITEM present "" ${arg_SOURCES} ${arg_HOSTILE})
   foreach(file ${present})
     message(NOTICE "warning: ${file} is not in the list of layer ${layer}, so it is not built")
   endforeach()
 
+  if(NOH_HOSTILE)
+    list(APPEND arg_SOURCES ${arg_HOSTILE})
+  endif()
   add_library(noh_${layer} OBJECT ${arg_SOURCES})
   noh_library_flags(noh_${layer})
   target_include_directories(noh_${layer} PRIVATE

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { CAPACITY_MIN = 16 };
+enum { CAPACITY_MIN = NOHI_LIMIT(16, 4) };
 
 static uint64_t hash_of(const nohi_map *map, const char *key);
 static nohi_map_entry *find(const nohi_map *map, const char *key, uint64_t hash);

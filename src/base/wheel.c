@@ -25,13 +25,14 @@
 #include <string.h>
 
 enum {
-    DIGIT_BITS = 6,
+    DIGIT_BITS = NOHI_LIMIT(6, 2),
     DIGIT_MASK = NOHI_WHEEL_SLOTS - 1,
     READY = 1 + NOHI_WHEEL_LEVELS * NOHI_WHEEL_SLOTS, /* the `slot` of a node in the heap */
-    CAPACITY_MIN = 8,
-    CAPACITY_KEPT = 64, /* 1 KiB: an emptied array up to this size waits for its next use */
-    LOOKAHEAD = 8,      /* nodes fetched ahead of a cascade: a quarter off the cost of firing */
-    HEAP_WAYS = 4,      /* four entries share a cache line */
+    CAPACITY_MIN = NOHI_LIMIT(8, 1),
+    CAPACITY_KEPT =
+        NOHI_LIMIT(64, 1), /* 1 KiB: an emptied array up to this size waits for its next use */
+    LOOKAHEAD = 8,         /* nodes fetched ahead of a cascade: a quarter off the cost of firing */
+    HEAP_WAYS = 4,         /* four entries share a cache line */
 };
 
 _Static_assert(NOHI_WHEEL_TICK_BITS + NOHI_WHEEL_LEVELS * DIGIT_BITS == 64,

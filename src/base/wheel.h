@@ -7,8 +7,8 @@
 #include "base.h"
 
 enum {
-    NOHI_WHEEL_LEVELS = 8,
-    NOHI_WHEEL_SLOTS = 64, /* per level */
+    NOHI_WHEEL_LEVELS = NOHI_LIMIT(8, 24),
+    NOHI_WHEEL_SLOTS = NOHI_LIMIT(64, 4), /* per level */
     NOHI_WHEEL_TICK_BITS = 16,
     NOHI_WHEEL_NONE = 0, /* `slot` of a node that is in no wheel: zeroed memory is such a node */
 };

@@ -30,8 +30,8 @@
 #include <stdarg.h>
 
 enum {
-    CARVE = 32,       /* fresh slots at once: one page, */
-    CARVE_MANY = 256, /* for a worker that keeps some at hand */
+    CARVE = NOHI_LIMIT(32, 2),       /* fresh slots at once: one page, */
+    CARVE_MANY = NOHI_LIMIT(256, 2), /* for a worker that keeps some at hand */
     STATE_LIMIT = 1 << 30,
 };
 

@@ -34,18 +34,19 @@ enum {
     CLOCK_NS_MAX = 200,      /* a dearer look at the clock was interrupted */
     KNOWN = 4,               /* samples */
     SAMPLE_NS = 50000,
-    INTERVAL_MAX = 256,
-    HOST_INTERVAL_MAX = 64, /* a host loop looks at the clock after each sample */
+    INTERVAL_MAX = NOHI_LIMIT(256, 4),
+    HOST_INTERVAL_MAX = NOHI_LIMIT(64, 4), /* a host loop looks at the clock after each sample */
     WARM_UP = 16,
     WARM_UP_INTERVAL = 4,
     ASK_NS = 10000, /* heavy work worth asking for */
     LENGTH_MAX = 1024,
-    PATIENCE_NS = 30000,   /* with a question that is not answered: dearer than a seizure */
-    STUCK_NS = 150000,     /* in one handler */
-    AGAIN_NS = 50000,      /* the ones taken talk to others there */
-    FRUITLESS_NS = 500000, /* nobody could be taken */
-    SEIZE_MAX = 4096,      /* actors at once: the victim may have to wait for it */
-    WAKE_NS = 50000,       /* worth a wake-up, which costs the waker 12 to 16 us */
+    PATIENCE_NS =
+        NOHI_LIMIT(30000, 3000), /* with a question that is not answered: dearer than a seizure */
+    STUCK_NS = NOHI_LIMIT(150000, 5000),     /* in one handler */
+    AGAIN_NS = NOHI_LIMIT(50000, 5000),      /* the ones taken talk to others there */
+    FRUITLESS_NS = NOHI_LIMIT(500000, 5000), /* nobody could be taken */
+    SEIZE_MAX = 4096, /* actors at once: the victim may have to wait for it */
+    WAKE_NS = 50000,  /* worth a wake-up, which costs the waker 12 to 16 us */
 };
 
 static void look_around(nohi_worker *w, int64_t now_ns);
@@ -174,6 +175,14 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     }
 }
 
+/* Worker `usual`; in the hostile build any, to see what depends on it. */
+static nohi_worker *any_worker(nohi_worker *w, unsigned usual)
+{
+    nohi_system *system = w->system;
+    bool odd = nohi_hostile_chance(2);
+    return nohi_system_home(system, odd ? nohi_hostile_below(system->worker_count) : usual);
+}
+
 /* ---- rule 2 ------------------------------------------------------------------------------- */
 
 bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
@@ -189,6 +198,9 @@ bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
             most_ns = queued_ns;
             victim = other;
         }
+    }
+    if (nohi_hostile_chance(4)) {
+        victim = any_worker(w, 0);
     }
     if (victim == NULL) {
         return false;
@@ -213,7 +225,7 @@ static bool may_move(nohi_actor *a)
 static bool may_give(nohi_worker *w, nohi_actor *a)
 {
     nohi_kind *kind = may_move(a) ? nohi_policy_kind(w, nohi_actor_behavior(a)) : NULL;
-    return kind != NULL && is_heavy(kind);
+    return kind != NULL && (is_heavy(kind) || nohi_hostile_chance(2));
 }
 
 /* Actors taken out of a run list, oldest first; still QUEUED. */
@@ -336,6 +348,9 @@ static void look_at(nohi_worker *w, nohi_worker *other, int64_t now_ns)
 static void look_around(nohi_worker *w, int64_t now_ns)
 {
     nohi_system *system = w->system;
+    if (nohi_hostile_chance(4) && w->kind == NOHI_WORKER) {
+        seize(w, any_worker(w, w->id), nohi_hostile_chance(2));
+    }
     if (system->worker_count > 1 && load_relaxed(&system->watcher) == 0) {
         if (now_ns - w->policy.rested_ns > STUCK_NS) {
             nohi_policy_want_watcher(w);
@@ -395,6 +410,9 @@ int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender)
 {
     int sends_to = w->policy.flow_home;
     w->policy.flow_home = NOHI_STAY;
+    if (nohi_hostile_chance(4) && !(load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
+        return (int)any_worker(w, w->id)->id;
+    }
     if (w->id == 0 || w->kind != NOHI_WORKER ||
         (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
         return NOHI_STAY;
@@ -421,6 +439,5 @@ bool nohi_policy_may_adopt(const nohi_worker *w, const nohi_worker *home)
 
 nohi_worker *nohi_policy_home(nohi_worker *spawner)
 {
-    return NOHI_LIKELY(spawner->kind != NOHI_THREAD) ? spawner
-                                                     : nohi_system_home(spawner->system, 0);
+    return NOHI_LIKELY(spawner->kind != NOHI_THREAD) ? spawner : any_worker(spawner, 0);
 }

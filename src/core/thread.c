@@ -17,7 +17,7 @@
 #include "system.h"
 #include "timer.h"
 
-enum { SPIN_NS = 50000, HOST_SLICE_NS = 1000000 };
+enum { SPIN_NS = NOHI_LIMIT(50000, 5000), HOST_SLICE_NS = NOHI_LIMIT(1000000, 10000) };
 
 static bool sleep_in_loop(nohi_worker *w);
 

@@ -34,7 +34,8 @@ enum { NO_TICK, TICK_WAITS, TICK_FREES };
 enum {
     SERIAL_MASK = (1 << (32 - STATE_BITS)) - 1,
     NO_WHEEL = 0xffff, /* of a timer that is never due; no home has this number */
-    RECORDS_KEPT = 2 * NOHI_TIMER_PAGE,
+    RECORDS_AT_ONCE = NOHI_LIMIT(NOHI_TIMER_PAGE, 1),
+    RECORDS_KEPT = 2 * RECORDS_AT_ONCE,
 };
 _Static_assert(NOHI_TIMER_PAGE *NOHI_TIMER_PAGES <= NOHI_NUMBER_MAX + 1,
                "a tick's number is that of its timer's record");
@@ -127,7 +128,7 @@ static noh_err refill(nohi_worker *w)
         nohi_timer *last;
         w->timer_free = system->timer_free;
         w->timers_free =
-            cut(system, &system->timer_free, w->kind == NOHI_THREAD ? 1 : NOHI_TIMER_PAGE, &last);
+            cut(system, &system->timer_free, w->kind == NOHI_THREAD ? 1 : RECORDS_AT_ONCE, &last);
     }
     pthread_mutex_unlock(&system->lock);
     return err;

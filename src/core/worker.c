@@ -16,9 +16,10 @@
 #include "timer.h"
 
 enum {
-    SPIN_NS = 50000, /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
-    NAP_NS = 100000, /* of the watcher: half of what makes a handler long */
-    FREE_MAX = 4096, /* free slots that a home keeps for itself */
+    SPIN_NS = NOHI_LIMIT(
+        50000, 5000), /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
+    NAP_NS = NOHI_LIMIT(100000, 10000), /* of the watcher: half of what makes a handler long */
+    FREE_MAX = NOHI_LIMIT(4096, 4),     /* free slots that a home keeps for itself */
 };
 
 static void redirect(nohi_worker *w, nohi_worker *gone);

@@ -22,13 +22,11 @@ enum {
     NOHI_THREADS_MAX = 4096,
     NOHI_HOMES_MAX = NOHI_WORKERS_MAX + 1 + 2 * NOHI_THREADS_MAX, /* workers, the system itself, and
                                    threads and host loops, since a home keeps its kind */
-    NOHI_FREE_MAX_COUNTED = 64, /* free slots that a home keeps when actors are counted */
-#ifdef NOH_HOSTILE
-    NOHI_BATCH = 1, /* letters an actor handles in one turn */
-#else
-    NOHI_BATCH = 64, /* 16 to 64 measured best; the turn ends earlier when its queue does */
-#endif
-    NOHI_CHAIN_MAX = 64,
+    NOHI_FREE_MAX_COUNTED =
+        NOHI_LIMIT(64, 4),          /* free slots that a home keeps when actors are counted */
+    NOHI_BATCH = NOHI_LIMIT(64, 1), /* letters an actor handles in one turn: 16 to 64 measured best;
+                                       the turn ends earlier when its queue does */
+    NOHI_CHAIN_MAX = NOHI_LIMIT(64, 2),
 };
 
 /* What became of the request in hand. */

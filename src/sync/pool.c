@@ -36,7 +36,8 @@ void nohi_pool_cache_init(nohi_pool_cache *cache, nohi_pool *pool)
 {
     *cache = (nohi_pool_cache){.pool = pool};
     for (unsigned c = 0; c < NOHI_POOL_CLASSES; c++) {
-        int32_t two_batches = (int32_t)(2 * NOHI_POOL_BATCH_BYTES / nohi_pool_class_bytes(c));
+        int32_t two_batches =
+            NOHI_LIMIT((int32_t)(2 * NOHI_POOL_BATCH_BYTES / nohi_pool_class_bytes(c)), 4);
         cache->classes[c].room = two_batches;
         cache->classes[c].room_max = two_batches;
     }

@@ -4,7 +4,8 @@
 
 enum {
     FEWEST = 1024,
-    COMMIT_SLOTS = 512, /* 64 KiB at a time: a page fault per 32 slots is dearer than the call */
+    COMMIT_SLOTS = NOHI_LIMIT(512, 32), /* 64 KiB at a time: a page fault per 32 slots is dearer
+                                           than the call; a page is the least there is */
 };
 
 static noh_err commit_up_to(nohi_slots *slots, uint32_t end);

@@ -25,7 +25,7 @@
 enum {
     NOHI_SLOT_BYTES = 128,
     NOHI_SLOT_SHIFT = 7,
-    NOHI_TENANTS_EACH = NOHI_GENERATION_MASK, /* of a slot, one after the other */
+    NOHI_TENANTS_EACH = NOHI_LIMIT(NOHI_GENERATION_MASK, 3), /* of a slot, one after the other */
 };
 
 typedef struct nohi_slots {

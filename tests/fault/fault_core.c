@@ -371,8 +371,9 @@ static void run_in(noh_system *system)
     noh_exit exit;
     if (!noh_ref_is_none(helper)) {
         noh_err err = noh_join(self, helper, 0, &exit);
-        CHECK(err == NOH_E_TIMEOUT || is_want(err));
-        WANT(noh_tell(self, helper, fail_now));
+        bool over = !noh_is_alive(system, helper); /* its start hook has failed for want */
+        CHECK(err == NOH_E_TIMEOUT || is_want(err) || (err == NOH_OK && over));
+        WANT_OR_GONE(noh_tell(self, helper, fail_now));
         tell_all_sorts(self, helper); /* maybe behind its end */
     }
     if (!noh_ref_is_none(to) && noh_stop(self, to, NOH_STOP_DRAIN) == NOH_OK) {

@@ -183,9 +183,15 @@ static inline noh_env stress_env(void)
 
 /* ---- systems ------------------------------------------------------------------------------ */
 
+/* NOH_WORKERS, if set, stands for any number above one: more workers than processors are preempted
+ * where two never are. */
 static inline noh_system *stress_start(unsigned workers)
 {
     noh_env env = stress_env();
+    const char *text = getenv("NOH_WORKERS");
+    if (text != NULL && workers > 1) {
+        workers = (unsigned)strtoul(text, NULL, 0);
+    }
     noh_system *system;
     CHECK_OK(noh_system_new(&(noh_options){.workers = workers, .env = &env}, &system));
     return system;

@@ -243,8 +243,11 @@ static void two_loops_and_workers_pass_tokens_in_order(void)
 
 static void *loop_that_acts_between_runs(void *arg)
 {
+    static const noh_spawn_options stays = {.pinned = true};
     loop *l = loop_new(pitch.system);
-    noh_ref here = noh_spawn(l->self, player);
+    noh_ref other;
+    noh_ref here;
+    CHECK_OK(noh_spawn_with(l->self, &noh_behavior_player, NULL, &stays, &here));
     uint64_t rounds = *(uint64_t *)arg;
     for (uint64_t round = 0; round < rounds; round++) {
         while (noh_host_run(l->self) == 0) { /* until it could sleep for ever */
@@ -260,7 +263,8 @@ static void *loop_that_acts_between_runs(void *arg)
             CHECK_OK(noh_after(l->self, 0, here, pass, NULL, .from = PLAYERS));
             break;
         default:
-            CHECK_OK(noh_tell(l->self, noh_spawn(l->self, player), pass, .from = PLAYERS));
+            CHECK_OK(noh_spawn_with(l->self, &noh_behavior_player, NULL, &stays, &other));
+            CHECK_OK(noh_tell(l->self, other, pass, .from = PLAYERS));
         }
         while (atomic_load(&pitch.on_way) != 0) {
             loop_sleep(l, NOH_FOREVER);
