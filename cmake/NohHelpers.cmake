@@ -57,28 +57,38 @@ endfunction()
 
 # ---- libraries ---------------------------------------------------------------------------------
 
-# noh_layer(<layer> [ON <layer>…] SOURCES <file in src/layer>… [HOSTILE <file>…]): the object library
-# noh_<layer>; the hostile build has some files more.
+# noh_layer(<layer> [ON <layer>…] SOURCES <file in src/layer>… [CHECKS <file>…] [HOSTILE <file>…]): the
+# object library noh_<layer>, and noh_<layer>_checks for the tests. In the hostile build the first has
+# all files.
 function(noh_layer layer)
-  cmake_parse_arguments(arg "" "" "ON;SOURCES;HOSTILE" ${ARGN})
+  cmake_parse_arguments(arg "" "" "ON;SOURCES;CHECKS;HOSTILE" ${ARGN})
   set(folder ${PROJECT_SOURCE_DIR}/src/${layer})
   list(TRANSFORM arg_SOURCES PREPEND ${folder}/)
+  list(TRANSFORM arg_CHECKS PREPEND ${folder}/)
   list(TRANSFORM arg_HOSTILE PREPEND ${folder}/)
   list(TRANSFORM arg_ON PREPEND ${PROJECT_SOURCE_DIR}/src/)
 
   file(GLOB present CONFIGURE_DEPENDS ${folder}/*.c ${folder}/*.S)
-  list(REMOVE_ITEM present "" ${arg_SOURCES} ${arg_HOSTILE})
+  list(REMOVE_ITEM present "" ${arg_SOURCES} ${arg_CHECKS} ${arg_HOSTILE})
   foreach(file ${present})
     message(NOTICE "warning: ${file} is not in the list of layer ${layer}, so it is not built")
   endforeach()
 
   if(NOH_HOSTILE)
-    list(APPEND arg_SOURCES ${arg_HOSTILE})
+    list(APPEND arg_SOURCES ${arg_CHECKS} ${arg_HOSTILE})
+    set(arg_CHECKS)
   endif()
+  set(targets noh_${layer})
   add_library(noh_${layer} OBJECT ${arg_SOURCES})
-  noh_library_flags(noh_${layer})
-  target_include_directories(noh_${layer} PRIVATE
-    ${PROJECT_SOURCE_DIR}/include ${arg_ON} ${folder})
+  if(arg_CHECKS)
+    list(APPEND targets noh_${layer}_checks)
+    add_library(noh_${layer}_checks OBJECT EXCLUDE_FROM_ALL ${arg_CHECKS})
+  endif()
+  foreach(target ${targets})
+    noh_library_flags(${target})
+    target_include_directories(${target} PRIVATE
+      ${PROJECT_SOURCE_DIR}/include ${arg_ON} ${folder})
+  endforeach()
 endfunction()
 
 # noh_library(<name> OBJECTS <object library>…): lib<name>.so as target <name>, lib<name>.a as
@@ -241,7 +251,8 @@ function(noh_test name file)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE=)
   target_include_directories(${target} PRIVATE
     ${PROJECT_SOURCE_DIR}/tests/support ${arg_INCLUDES})
-  target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} noh_static Threads::Threads)
+  target_link_libraries(${target} PRIVATE
+    ${arg_LIBRARIES} ${noh_checks} noh_static Threads::Threads)
   add_test(NAME ${name} COMMAND ${noh_launcher} $<TARGET_FILE:${target}>)
   noh_test_properties(${name} ${arg_LABELS})
   set_tests_properties(${name} PROPERTIES RUN_SERIAL ${arg_SERIAL})

@@ -562,6 +562,7 @@ static void destroy(nohi_system *system)
 {
     uint32_t homes = load_acquire(&system->home_count);
     if (homes > 0) {
+        NOHI_CHECK(ACT_1, nohi_system_check(system, false) == NULL);
         bury_the_rest(system);
     }
     nohi_timer_free_all(system);

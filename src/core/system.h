@@ -83,6 +83,10 @@ void nohi_system_note_stopping(nohi_system *system);
 void nohi_system_begin_spawn(nohi_worker *w);
 void nohi_system_end_spawn(nohi_worker *w);
 
+/* check.c, for tests: NULL, or an invariant that does not hold. `quiet`: the system runs and is at
+ * rest, no other thread is in a call. Not quiet: its threads have left, letters may lie anywhere. */
+const char *nohi_system_check(nohi_system *system, bool quiet);
+
 /* name.c: a name for an actor to be spawned, not found yet; errors as noh_register's. Then it is. */
 noh_err nohi_name_reserve(nohi_system *system, const char *text, noh_ref actor);
 void nohi_name_publish(nohi_system *system, const char *text, noh_ref actor);

@@ -3,14 +3,9 @@
 #include "pool.h"
 
 #include "atomic.h"
+#include "check.h"
 
-/* Chunks are cut into blocks once and never given back before the end: blocks of one chunk spread
- * over all threads. */
-struct nohi_pool_chunk {
-    nohi_pool_chunk *next;
-};
-
-enum { CHUNK_TOTAL = NOHI_POOL_CHUNK_BYTES + 2 * NOHI_CACHELINE, LARGE_HEAD = NOHI_CACHELINE };
+enum { LARGE_HEAD = NOHI_CACHELINE };
 
 static nohi_block *cut_chunk(nohi_pool *pool, unsigned size_class, uint32_t *ret_count);
 static nohi_block *next_of(nohi_block *block, size_t size);
@@ -26,8 +21,8 @@ void nohi_pool_done(nohi_pool *pool)
     while (pool->chunks != NULL) {
         nohi_pool_chunk *chunk = pool->chunks;
         pool->chunks = chunk->next;
-        NOHI_UNPOISON(chunk, CHUNK_TOTAL);
-        nohi_free(pool->env, chunk, CHUNK_TOTAL);
+        NOHI_UNPOISON(chunk, NOHI_POOL_CHUNK_TOTAL);
+        nohi_free(pool->env, chunk, NOHI_POOL_CHUNK_TOTAL);
     }
     pthread_mutex_destroy(&pool->lock);
 }
@@ -84,11 +79,13 @@ nohi_block *nohi_pool_refill(nohi_pool_cache *cache, unsigned size_class)
     }
     cache->classes[size_class].first = first;
     cache->classes[size_class].room = cache->classes[size_class].room_max - (int32_t)count;
+    NOHI_CHECK(POL_1, nohi_pool_cache_check(cache) == NULL);
     return first;
 }
 
 void nohi_pool_overflow(nohi_pool_cache *cache, unsigned size_class)
 {
+    NOHI_CHECK(POL_1, nohi_pool_cache_check(cache) == NULL);
     size_t size = nohi_pool_class_bytes(size_class);
     int32_t batch = cache->classes[size_class].room_max / 2;
     nohi_block *first = cache->classes[size_class].first;
@@ -129,7 +126,7 @@ void nohi_pool_give_large(nohi_pool *pool, void *block)
 /* Called with the lock held. NULL when there is no memory. */
 static nohi_block *cut_chunk(nohi_pool *pool, unsigned size_class, uint32_t *ret_count)
 {
-    nohi_pool_chunk *chunk = nohi_alloc(pool->env, CHUNK_TOTAL);
+    nohi_pool_chunk *chunk = nohi_alloc(pool->env, NOHI_POOL_CHUNK_TOTAL);
     if (chunk == NULL) {
         return NULL;
     }

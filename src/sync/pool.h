@@ -28,6 +28,7 @@ enum {
     NOHI_POOL_BATCH_BYTES = 16 * 1024,
     NOHI_POOL_CHUNK_BYTES = NOHI_LIMIT(64 * 1024, 4 * 1024),
 #endif
+    NOHI_POOL_CHUNK_TOTAL = NOHI_POOL_CHUNK_BYTES + 2 * NOHI_CACHELINE, /* with its head */
 };
 
 typedef struct nohi_block nohi_block;
@@ -36,7 +37,12 @@ struct nohi_block {
     nohi_block *next_batch; /* in the depot, in the first block of a batch */
 };
 
+/* Chunks are cut into blocks once and never given back before the end: blocks of one chunk spread
+ * over all threads. */
 typedef struct nohi_pool_chunk nohi_pool_chunk;
+struct nohi_pool_chunk {
+    nohi_pool_chunk *next;
+};
 
 typedef struct nohi_pool {
     const noh_env *env;

@@ -4,7 +4,8 @@
  *
  *     noh_system *system = stress_start(2);
  *     …
- *     stress_end(system);      stops, and checks that the ledger balances and nothing is left
+ *     stress_end(system);      stops, and checks that the ledger balances, that all invariants hold
+ *                              (core/check.c), and that nothing is left
  *
  * Nothing here waits with a limit and then goes on: a lost wake-up hangs, and ctest kills it. The
  * one limit there is, in stress_balance, ends in a failure. */
@@ -13,7 +14,8 @@
 
 #include "test.h"
 
-#include <noh/noh.h>
+#include "system.h"
+
 #include <noh/watch.h>
 
 #include <pthread.h>
@@ -235,6 +237,8 @@ static inline void stress_end(noh_system *system)
     CHECK_OK(noh_system_stats(system, &stats));
     CHECK_EQ(stats.actors, 0);
     stress_balance(system);
+    const char *broken = nohi_system_check(system, true);
+    CHECK_TEXT(broken, NULL);
     stress_release(system);
 }
 

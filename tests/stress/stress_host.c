@@ -266,9 +266,11 @@ static void *loop_that_acts_between_runs(void *arg)
             CHECK_OK(noh_spawn_with(l->self, &noh_behavior_player, NULL, &stays, &other));
             CHECK_OK(noh_tell(l->self, other, pass, .from = PLAYERS));
         }
+        int64_t sleep_ns = NOH_FOREVER;
         while (atomic_load(&pitch.on_way) != 0) {
-            loop_sleep(l, NOH_FOREVER);
-            (void)noh_host_run(l->self);
+            loop_sleep(l, sleep_ns);
+            while ((sleep_ns = noh_host_run(l->self)) == 0) {
+            }
         }
     }
     loop_free(l);

@@ -659,7 +659,9 @@ static void forwarding_to_a_full_mailbox_gives_the_asker_an_error(void)
     CHECK_OK(noh_tell(self, full, number, .value = 1));
     CHECK_OK(noh_self_free(self));
     CHECK_OK(noh_host_new(system, no_wake, NULL, &host));
-    noh_ref via = noh_spawn(host, relay);
+    noh_ref via;
+    noh_spawn_options stays = {.pinned = true};
+    CHECK_OK(noh_spawn_with(host, &noh_behavior_relay, NULL, &stays, &via));
     counted answer;
     CHECK_OK(noh_tell(host, via, forward_to, .to = full));
     CHECK_ERR(noh_call(host, via, question, &answer, .value = 1), NOH_E_FULL);
