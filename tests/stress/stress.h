@@ -199,8 +199,9 @@ static inline noh_system *stress_start(unsigned workers)
     return system;
 }
 
-/* Waits for a quiet moment and checks the ledger then. Who fails here prints what is missing. */
-static inline void stress_balance(noh_system *system)
+/* Waits for a quiet moment and checks the ledger then; how many messages were sent. Who fails here
+ * prints what is missing. */
+static inline uint64_t stress_balance(noh_system *system)
 {
     noh_ledger ledger;
     uint64_t sum = 0;
@@ -208,7 +209,7 @@ static inline void stress_balance(noh_system *system)
         CHECK_OK(noh_ledger_read(system, &ledger));
         sum = ledger.handled + ledger.queued + noh_ledger_dead(&ledger);
         if (ledger.sent == sum) {
-            return;
+            return ledger.sent;
         }
         stress_sleep_us(1000);
     }
@@ -230,16 +231,18 @@ static inline void stress_release(noh_system *system)
     CHECK_EQ(atomic_load(&stress.threads), 0);
 }
 
-static inline void stress_end(noh_system *system)
+/* How many messages were sent in all? */
+static inline uint64_t stress_end(noh_system *system)
 {
     noh_stats stats;
     CHECK_OK(noh_system_stop(system, NOH_FOREVER));
     CHECK_OK(noh_system_stats(system, &stats));
     CHECK_EQ(stats.actors, 0);
-    stress_balance(system);
+    uint64_t sent = stress_balance(system);
     const char *broken = nohi_system_check(system, true);
     CHECK_TEXT(broken, NULL);
     stress_release(system);
+    return sent;
 }
 
 /* ---- threads ------------------------------------------------------------------------------ */

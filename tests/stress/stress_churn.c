@@ -304,9 +304,9 @@ static void churn(unsigned workers, uint64_t actions)
     for (unsigned i = 0; i < THREADS; i++) {
         stress_join(threads[i]);
     }
-    stress_end(system);
-    printf("    %u workers: %llu spawned, %llu stopped, %llu failed, %llu asked\n", workers,
-           (unsigned long long)atomic_load(&world.spawned),
+    uint64_t sent = stress_end(system);
+    printf("    %u workers: %llu messages, %llu spawned, %llu stopped, %llu failed, %llu asked\n",
+           workers, (unsigned long long)sent, (unsigned long long)atomic_load(&world.spawned),
            (unsigned long long)atomic_load(&world.stopped),
            (unsigned long long)atomic_load(&world.failed),
            (unsigned long long)atomic_load(&world.asked));

@@ -22,6 +22,8 @@ static struct {
     atomic_llong on_way; /* tokens that have not ended */
     atomic_ullong handled;
     atomic_ullong moves;
+    uint64_t told[ROVERS][ROVERS]; /* by their stop hooks: by whom, to whom */
+    uint64_t heard[ROVERS][ROVERS];
 } field;
 
 typedef struct rover {
@@ -111,6 +113,8 @@ static noh_err on_rover_stop(noh_self *self, rover *me, const noh_exit *exit)
 {
     atomic_fetch_add(&field.handled, me->handled);
     atomic_fetch_add(&field.moves, me->moves);
+    memcpy(field.told[me->index], me->told, sizeof me->told);
+    memcpy(field.heard[me->index], me->heard, sizeof me->heard);
     return NOH_OK;
 }
 
@@ -143,12 +147,16 @@ static void rove(unsigned workers, uint64_t tells)
         CHECK_OK(noh_tell(self, field.rovers[i], token));
     }
     wait_for_all_done(self);
-    stress_end(system);
-    printf("    %u workers: %llu messages, %llu moves\n", workers,
-           (unsigned long long)atomic_load(&field.handled),
+    uint64_t sent = stress_end(system);
+    printf("    %u workers: %llu messages, %llu moves\n", workers, (unsigned long long)sent,
            (unsigned long long)atomic_load(&field.moves));
     CHECK(atomic_load(&field.handled) >= tells);
     CHECK(atomic_load(&field.moves) > 0);
+    for (uint32_t from = 0; from < ROVERS; from++) {
+        for (uint32_t to = 0; to < ROVERS; to++) {
+            CHECK_EQ(field.heard[to][from], field.told[from][to]); /* the last ones, too */
+        }
+    }
 }
 
 static void numbers_stay_in_order_on_two_workers(void)
@@ -278,9 +286,9 @@ static void run_triples(unsigned workers, uint64_t rounds)
         CHECK_OK(noh_tell(self, triples.a[i], go_on, .credit = WINDOW * 2));
     }
     wait_for_all_done(self);
-    printf("    %u workers: %llu moves\n", workers,
+    uint64_t sent = stress_end(system);
+    printf("    %u workers: %llu messages, %llu moves\n", workers, (unsigned long long)sent,
            (unsigned long long)atomic_load(&triples.moves));
-    stress_end(system);
     CHECK(atomic_load(&triples.moves) > 0);
 }
 
