@@ -34,11 +34,11 @@
 #endif
 #endif
 #ifndef STRESS_SLOW
-#define STRESS_SLOW 1
+#define STRESS_SLOW NOHI_LIMIT(1, 2)
 #endif
 
-/* How many rounds of what takes `full` rounds in a release build: fewer under a sanitizer,
- * NOH_STRESS times as many if that is set. */
+/* How many rounds of what takes `full` rounds in a release build: fewer under a sanitizer and in the
+ * hostile build, NOH_STRESS times as many if that is set. */
 static inline uint64_t stress_rounds(uint64_t full)
 {
     const char *text = getenv("NOH_STRESS");
