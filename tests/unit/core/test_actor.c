@@ -913,14 +913,16 @@ static void a_ref_never_comes_back(void)
     core_end(&world, system);
 }
 
-NOH_MESSAGE(born, (noh_ref, ref));
+NOH_MESSAGE(born, (noh_ref, ref), (int64_t, err));
 NOH_REQUEST(bear, born);
 NOH_NO_STATE(mother);
 
 /* On a worker, where a slot that was freed is used again at once. */
 static noh_err on_bear(noh_self *self, mother *me, const bear *message)
 {
-    return noh_reply(self, born, .ref = noh_spawn(self, tiny));
+    noh_ref ref = NOH_NO_REF;
+    noh_err err = noh_spawn_with(self, &noh_behavior_tiny, NULL, NULL, &ref);
+    return noh_reply(self, born, .ref = ref, .err = err);
 }
 
 NOH_BEHAVIOR(mother, NOH_ON(bear, on_bear));
@@ -952,6 +954,57 @@ static void the_first_ref_of_a_slot_stays_gone_after_the_last(void)
     CHECK_EQ(tenants, 3);
     CHECK_ERR(noh_tell(self, first.ref, work, .value = 1), NOH_E_GONE);
     CHECK_ERR(noh_stop(self, first.ref, NOH_STOP_NOW), NOH_E_GONE);
+    core_end(&world, system);
+}
+
+/* While nothing moves: all free slots have one generation left. */
+static void use_up_free_slots(noh_system *system)
+{
+    CHECK_TEXT(nohi_system_check(system, true), NULL);
+    nohi_slots *slots = &system->slots;
+    uint32_t limit = load_acquire(&slots->limit);
+    uint32_t last = (slots->first_generation + NOHI_TENANTS_EACH - 1) & NOHI_GENERATION_MASK;
+    for (uint32_t index = 1; index < limit; index++) {
+        nohi_actor *a = nohi_slots_at(slots, index);
+        if (load_relaxed(&a->life) == NOHI_FREE) {
+            store_release(&a->gate.generation, last);
+        }
+    }
+}
+
+static void without_a_slot_left_there_is_no_actor_more(void)
+{
+    enum { ROOM = 60 };
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    noh_self *self = noh_system_self(system);
+    noh_ref parent = noh_spawn(self, mother);
+    noh_ref refs[2 * ROOM]; /* fresh ones have a tenant before we see them */
+    unsigned count = 0;
+    uint32_t reserved = system->slots.count;
+    system->slots.count = ROOM;
+    for (;; count++) {
+        born child;
+        use_up_free_slots(system);
+        CHECK_OK(noh_call(self, parent, bear, &child));
+        if (child.err != NOH_OK) {
+            CHECK_EQ(child.err, NOH_E_LIMIT);
+            break;
+        }
+        CHECK(count < 2 * ROOM);
+        refs[count] = child.ref;
+        (void)core_stop(self, child.ref, NOH_STOP_NOW);
+    }
+    CHECK(count > 0);
+    for (unsigned i = 0; i < count; i++) {
+        CHECK_ERR(noh_tell(self, refs[i], work, .value = 1), NOH_E_GONE);
+    }
+    CHECK(noh_ref_is_none(noh_spawn(self, tiny)));
+    born none;
+    CHECK_OK(noh_call(self, parent, bear, &none)); /* who lives goes on */
+    CHECK_EQ(none.err, NOH_E_LIMIT);
+    CHECK_TEXT(nohi_system_check(system, true), NULL);
+    system->slots.count = reserved;
     core_end(&world, system);
 }
 
@@ -1077,6 +1130,7 @@ static const test_case cases[] = {
     TEST(a_place_is_free_when_its_askers_are_told),
     TEST(a_ref_never_comes_back),
     TEST(the_first_ref_of_a_slot_stays_gone_after_the_last),
+    TEST(without_a_slot_left_there_is_no_actor_more),
     TEST(is_alive_takes_anything),
     TEST(an_actor_that_tells_itself_leaves_room_for_others),
     TEST(actors_spawn_actors),
