@@ -135,10 +135,11 @@ static const char *check_home(survey *s, nohi_worker *w)
     if (count != w->free_count || (count > 0 && w->kind == NOHI_THREAD)) {
         return "THR-3: a home has another number of free slots than it may";
     }
-    if (s->quiet && w->kind == NOHI_WORKER && !is_at_rest(w)) {
-        return "WRK-1: a worker sleeps and has work";
+    if (!s->quiet || w->kind != NOHI_WORKER) {
+        return NULL;
     }
-    return NULL;
+    return is_at_rest(w) ? nohi_lease_check(&w->lease, w->id)
+                         : "WRK-1: a worker sleeps and has work";
 }
 
 static const char *check_homes(survey *s)

@@ -50,6 +50,17 @@ const char *nohi_park_check(nohi_park *park)
     return load_acquire(&park->word) <= NOHI_CLOSED ? NULL : "PRK-1: no such state";
 }
 
+const char *nohi_lease_check(nohi_lease *lease, uint32_t id)
+{
+    if (load_acquire(&lease->token) != id || load_relaxed(&lease->thief) != 0) {
+        return "LSE-1: a lease was not given back";
+    }
+    return load_relaxed(&lease->turn) != 0 || load_relaxed(&lease->busy) != 0 ||
+                   load_relaxed(&lease->sent) != load_relaxed(&lease->ended)
+               ? "LSE-1: a mark was left behind"
+               : NULL;
+}
+
 /* ---- pool --------------------------------------------------------------------------------- */
 
 static nohi_block *next_of(nohi_block *block, size_t size)

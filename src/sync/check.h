@@ -9,6 +9,7 @@
 #define NOHI_CHECK_H
 
 #include "inbox.h"
+#include "lease.h"
 #include "park.h"
 #include "pool.h"
 #include "slots.h"
@@ -24,6 +25,9 @@ const char *nohi_inbox_check(nohi_inbox *inbox);
 const char *nohi_stack_check(nohi_stack *stack, uint32_t limit, nohi_link_fn *link, void *ctx);
 
 const char *nohi_park_check(nohi_park *park);
+
+/* Of a worker that rests: nobody holds its lease, and what it began is over. */
+const char *nohi_lease_check(nohi_lease *lease, uint32_t id);
 
 /* A cache counts what it has. */
 const char *nohi_pool_cache_check(const nohi_pool_cache *cache);

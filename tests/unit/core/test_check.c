@@ -82,6 +82,8 @@ static void each_broken_invariant_is_named(void)
     }
 
     bump(&w->lease.sent);
+    expect("LSE-1");
+    bump(&w->lease.ended);
     expect("SND-1");
     bump(&w->counts.handled);
     bump(&w->counts.spawned);

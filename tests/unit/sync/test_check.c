@@ -50,6 +50,23 @@ static void a_park_word_that_is_no_state_is_found(void)
     }
 }
 
+static void a_lease_that_is_not_given_back_is_found(void)
+{
+    nohi_lease lease = {0};
+    nohi_lease_init(&lease, 3);
+    CHECK_TEXT(nohi_lease_check(&lease, 3), NULL);
+    nohi_lease_count_sent(&lease);
+    CHECK_TEXT(nohi_lease_check(&lease, 3), NULL);
+    uint64_t sent = nohi_lease_begin_send(&lease);
+    CHECK(nohi_lease_check(&lease, 3) != NULL);
+    nohi_lease_end_send(&lease, sent);
+    nohi_lease_begin_turn(&lease, 5);
+    CHECK(nohi_lease_check(&lease, 3) != NULL);
+    store_relaxed(&lease.turn, 0);
+    store_relaxed(&lease.token, NOHI_REVOKED);
+    CHECK(nohi_lease_check(&lease, 3) != NULL);
+}
+
 static void blocks_that_are_twice_free_are_found(void)
 {
     fault_world fault;
@@ -140,6 +157,7 @@ static const test_case cases[] = {
     TEST(letters_in_a_ring_are_found),
     TEST(nodes_that_are_twice_in_a_stack_are_found),
     TEST(a_park_word_that_is_no_state_is_found),
+    TEST(a_lease_that_is_not_given_back_is_found),
     TEST(blocks_that_are_twice_free_are_found),
     TEST(slots_that_do_not_belong_to_the_depot_are_found),
 };
