@@ -49,15 +49,15 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
         return tell_any(self, to, type, message);
     }
     nohi_actor *a = nohi_worker_slot(w, index);
-    uint32_t generation = nohi_gate_generation(&a->gate);
-    if (NOHI_UNLIKELY(to.bits >> NOHI_INDEX_BITS != generation || !nohi_message_is_small(type) ||
-                      !nohi_pool_has(&w->pool, 0))) {
+    if (NOHI_UNLIKELY(!nohi_message_is_small(type) || !nohi_pool_has(&w->pool, 0))) {
         return tell_any(self, to, type, message);
     }
     nohi_lease_begin_send(&w->lease);
-    uint32_t token = nohi_lease_token(&w->lease); /* first: it may come back from a thief */
+    uint32_t token = nohi_lease_token(&w->lease);     /* first: it may come back from a thief */
+    uint64_t generation = to.bits >> NOHI_INDEX_BITS; /* and the node is 0 */
     bool straight = nohi_gate_home(&a->gate) == token &&
-                    load_relaxed(&w->chain.to) == NULL && /* SND-2; private */
+                    nohi_gate_generation(&a->gate) == generation && /* RCV-3: it is ours now */
+                    load_relaxed(&w->chain.to) == NULL &&           /* SND-2; private */
                     nohi_inbox_is_empty(&a->gate.inbox);
     uint32_t len = load_relaxed(&a->len); /* if straight, private from here on: GAT-1 */
     if (NOHI_UNLIKELY(!straight || (int32_t)len >= (int32_t)load_relaxed(&a->mailbox_max))) {
@@ -66,7 +66,7 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     }
     nohi_message *m = nohi_message_small(&w->pool, type, message, NOHI_TELL, 0);
     m->from = self->ref;
-    m->generation = generation;
+    m->generation = (uint32_t)generation;
     nohi_actor_link(a, m);
     store_relaxed(&a->len, len + 1);
     if (NOHI_LIKELY(a->flags == 0)) {
@@ -169,7 +169,8 @@ static bool append_or_push(nohi_worker *w, nohi_actor *a, nohi_message *message)
     return true;
 }
 
-/* The actor seems to live here. False: a thief has taken it. */
+/* The actor seems to live here. False: a thief has taken it, or it has ended elsewhere and another one
+ * came here in its slot. */
 static bool send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force,
                        noh_err *ret_err)
 {
@@ -181,7 +182,8 @@ static bool send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, boo
         return true;
     }
     nohi_lease_enter(&w->lease, &w->system->env);
-    if (NOHI_UNLIKELY(nohi_gate_home(&a->gate) != w->id)) {
+    if (NOHI_UNLIKELY(nohi_gate_home(&a->gate) != w->id ||
+                      nohi_gate_generation(&a->gate) != message->generation)) { /* RCV-3 */
         nohi_lease_leave(&w->lease);
         return false;
     }
@@ -245,7 +247,8 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
         nohi_send_flush(w);                /* SND-2 */
     }
     if (load_relaxed(&gate->traits) & NOHI_TRAIT_BOUNDED) {
-        nohi_send_push_chain(w); /* SND-2: a thief that has taken the chain may still have to push it */
+        nohi_send_push_chain(
+            w); /* SND-2: a thief that has taken the chain may still have to push it */
         if (!take_place(a, message, force)) {
             return NOH_E_FULL;
         }
