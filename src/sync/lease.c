@@ -16,7 +16,7 @@ static bool nohi_lease_is_busy(nohi_lease *lease)
 
 static bool nohi_lease_is_sending(nohi_lease *lease)
 {
-    uint64_t sent = load_relaxed(&lease->sent);  /* re-checked by ended */
+    uint64_t sent = load_relaxed(&lease->sent); /* re-checked by ended */
     return load_acquire(&lease->ended) != sent; /* LSE-2 */
 }
 

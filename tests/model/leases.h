@@ -129,8 +129,8 @@ static inline void send_local(actor *a)
 
 static inline void noh_tell_value(actor *a)
 {
-    unsigned home = MODEL_MUTANT("looks at the home before the token") ? nohi_gate_home(&a->gate)
-                                                                       : HOMES;
+    unsigned home =
+        MODEL_MUTANT("looks at the home before the token") ? nohi_gate_home(&a->gate) : HOMES;
     bool early = MODEL_MUTANT("looks at the token before it marks");
     uint32_t token = early ? nohi_lease_token(&S->lease) : 0;
     uint64_t sent = nohi_lease_begin_send(&S->lease);
