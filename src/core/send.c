@@ -247,8 +247,7 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
         nohi_send_flush(w);                /* SND-2 */
     }
     if (load_relaxed(&gate->traits) & NOHI_TRAIT_BOUNDED) {
-        nohi_send_push_chain(
-            w); /* SND-2: a thief that has taken the chain may still have to push it */
+        nohi_send_push_chain(w); /* SND-2: a thief may have taken it, and not pushed it yet */
         if (!take_place(a, message, force)) {
             return NOH_E_FULL;
         }

@@ -336,7 +336,9 @@ static void handle(actor *a)
 static void end_turn(unsigned me, actor *a)
 {
     uint8_t flags = a->flags;
-    nohi_lease_end_turn(&S->homes[me].lease, &nohi_model_env);
+    if (!nohi_lease_end_turn(&S->homes[me].lease)) {
+        nohi_lease_wait(&S->homes[me].lease, &nohi_model_env);
+    }
     if (MODEL_MUTANT("looks at the flags before the end of the turn")) {
         a->flags = flags;
     }

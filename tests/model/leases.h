@@ -133,14 +133,14 @@ static inline void noh_tell_value(actor *a)
         MODEL_MUTANT("looks at the home before the token") ? nohi_gate_home(&a->gate) : HOMES;
     bool early = MODEL_MUTANT("looks at the token before it marks");
     uint32_t token = early ? nohi_lease_token(&S->lease) : 0;
-    uint64_t sent = nohi_lease_begin_send(&S->lease);
+    nohi_lease_begin_send(&S->lease);
     token = early ? token : nohi_lease_token(&S->lease);
     if ((home == HOMES ? nohi_gate_home(&a->gate) : home) == token) {
         append(a);
-        nohi_lease_end_send(&S->lease, sent);
+        nohi_lease_end_send(&S->lease);
         return;
     }
-    nohi_lease_undo_send(&S->lease, sent);
+    nohi_lease_undo_send(&S->lease);
     nohi_lease_count_sent(&S->lease);
     if (nohi_gate_home(&a->gate) == OWNER) {
         send_local(a);
@@ -153,8 +153,8 @@ static void end_turn(actor *a)
 {
     if (MODEL_MUTANT("does not look at the token after the turn")) {
         store_release(&S->lease.turn, 0);
-    } else {
-        nohi_lease_end_turn(&S->lease, &nohi_model_env);
+    } else if (!nohi_lease_end_turn(&S->lease)) {
+        nohi_lease_wait(&S->lease, &nohi_model_env);
     }
     a->queued = a->len != 0;
     if (a->queued) {

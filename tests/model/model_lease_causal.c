@@ -100,7 +100,7 @@ static void send_local(void)
 
 static void noh_tell_value(void)
 {
-    uint64_t sent = nohi_lease_begin_send(&S->lease);
+    nohi_lease_begin_send(&S->lease);
     uint32_t token = nohi_lease_token(&S->lease);
     bool chain_is_open = load_relaxed(&S->chain_to) != 0;
     if (MODEL_MUTANT("straight past a chain for another")) {
@@ -108,9 +108,9 @@ static void noh_tell_value(void)
     }
     if (nohi_gate_home(&S->gate) == token && !chain_is_open) {
         S->queued = true;
-        nohi_lease_end_send(&S->lease, sent);
+        nohi_lease_end_send(&S->lease);
     } else {
-        nohi_lease_undo_send(&S->lease, sent);
+        nohi_lease_undo_send(&S->lease);
         nohi_lease_count_sent(&S->lease);
         send_local();
     }
@@ -133,7 +133,9 @@ static void owner(unsigned thread)
         send_bounded();
     }
     nohi_send_flush();
-    nohi_lease_end_turn(&S->lease, &nohi_model_env);
+    if (!nohi_lease_end_turn(&S->lease)) {
+        nohi_lease_wait(&S->lease, &nohi_model_env);
+    }
     if (nohi_gate_home(&S->gate) == OWNER && S->queued) {
         run();
     }

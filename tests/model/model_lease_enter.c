@@ -33,7 +33,6 @@ static void thief(unsigned thread)
 static const model_weakened weakened[] = {
     {"nohi_lease_leave", "store_release", NOHI_MODEL_RELAXED, ALL},
     {"nohi_lease_enter", "store_release", NOHI_MODEL_RELAXED, RA},
-    {"nohi_lease_count_sent", "store_release", NOHI_MODEL_RELAXED, RA},
     {"nohi_lease_is_busy", "load_acquire", NOHI_MODEL_RELAXED, ALL},
     {"nohi_lease_seize", "cas_acq_rel", NOHI_MODEL_RELEASE, ALL},
     {"nohi_lease_let_go", "store_release", NOHI_MODEL_RELAXED, ALL},
