@@ -14,6 +14,7 @@ NOH_MESSAGE(go, (noh_ref, middle), (noh_ref, last), (int64_t, rounds));
 NOH_MESSAGE(pass_on, (noh_ref, last), (int64_t, round));
 NOH_MESSAGE(block);
 NOH_MESSAGE(fill_up, (noh_ref, target), (int32_t, count));
+NOH_MESSAGE(pour, (int32_t, count));
 NOH_MESSAGE(filled, (int32_t, accepted), (int32_t, full), (int32_t, other));
 NOH_MESSAGE(counted, (int64_t, value), (noh_ref, sender));
 NOH_REQUEST(how_many, counted);
@@ -62,8 +63,20 @@ static noh_err counter_fill_up(noh_self *self, counter *me, const fill_up *m)
     return noh_tell_value(self, noh_sender(self), NOH_TYPE(filled), &result);
 }
 
+/* As many as there is room for. */
+static noh_err counter_pour(noh_self *self, counter *me, const pour *m)
+{
+    noh_err err = NOH_OK;
+    for (int32_t i = 0; i < m->count; i++) {
+        err = noh_tell(self, noh_sender(self), number, .value = i);
+    }
+    CHECK_ERR(err, NOH_E_FULL);
+    return NOH_OK;
+}
+
 NOH_BEHAVIOR(counter, NOH_ON(number, counter_number), NOH_ON(how_many, counter_how_many),
-             NOH_ON(block, counter_block), NOH_ON(fill_up, counter_fill_up));
+             NOH_ON(block, counter_block), NOH_ON(fill_up, counter_fill_up),
+             NOH_ON(pour, counter_pour));
 
 /* ---- one with a start hook ------------------------------------------------------------------ */
 
@@ -386,6 +399,28 @@ static void answers_come_through_a_full_mailbox(void)
         (void)CORE_RECEIVE(block, self);
     }
     core_expect_nothing(self);
+    core_end(&world, system);
+}
+
+/* Nor is the word of somebody's end; here the mailbox has no room left even with its slack. */
+static void answers_and_ends_come_when_senders_elsewhere_are_refused(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, &(noh_options){.mailbox_max = 4});
+    noh_self *self = noh_system_self(system);
+    noh_ref to = noh_spawn(self, counter);
+    noh_ref other = noh_spawn(self, counter);
+    CHECK_OK(noh_tell(self, to, pour, .count = 1000));
+    CHECK_EQ(ask_counter(self, to).value, 0);
+    CHECK_ERR(noh_join(self, to, 0, NULL), NOH_E_TIMEOUT);
+    CHECK_OK(noh_stop(self, to, NOH_STOP_DRAIN));
+    CHECK_EQ(ask_counter(self, other).value, 0); /* on the same worker: the end was told before */
+    CHECK_OK(noh_join(self, to, 0, NULL));
+    const noh_type *type;
+    const void *got;
+    while (noh_receive(self, 0, &type, &got) == NOH_OK) {
+        CHECK(type == NOH_TYPE(number));
+    }
     core_end(&world, system);
 }
 
@@ -822,6 +857,7 @@ static const test_case cases[] = {
     TEST(the_common_bound_is_kept_within_its_slack),
     TEST(a_full_mailbox_takes_messages_again_when_it_is_handled),
     TEST(answers_come_through_a_full_mailbox),
+    TEST(answers_and_ends_come_when_senders_elsewhere_are_refused),
     TEST(an_effect_never_overtakes_its_cause),
     TEST(an_effect_never_overtakes_its_cause_across_three_homes),
     TEST(a_forwarded_message_keeps_its_first_sender),
