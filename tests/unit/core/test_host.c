@@ -292,6 +292,31 @@ static void timers_of_a_loop_fire_on_the_loop(void)
     core_end(&world, system);
 }
 
+/* It sleeps for as long as it was told, and that is too long now. */
+static void a_loop_is_woken_for_a_timer_of_its_own(void)
+{
+    core_world world;
+    core_open(&world);
+    core_own_clock(&world, NOH_SECOND);
+    noh_system *system = core_system(&world, 1, NULL);
+    loop l;
+    open_loop(&l, system);
+    noh_ref me = noh_self_ref(l.self);
+    CHECK_EQ(noh_host_run(l.self), NOH_FOREVER);
+    int before = atomic_load(&l.wakes);
+    CHECK_OK(noh_after(l.self, 20 * NOH_MS, me, poke, NULL, .value = 1));
+    CHECK_EQ(atomic_load(&l.wakes), before + 1);
+    run_all(&l);
+    CHECK_EQ(noh_host_run(l.self), 20 * NOH_MS);
+    before = atomic_load(&l.wakes);
+    CHECK_OK(noh_after(l.self, 5 * NOH_MS, me, poke, NULL, .value = 2));
+    CHECK_EQ(atomic_load(&l.wakes), before + 1);
+    run_all(&l);
+    CHECK_EQ(noh_host_run(l.self), 5 * NOH_MS);
+    close_loop(&l);
+    core_end(&world, system);
+}
+
 static void a_guest_that_fails_does_not_harm_the_loop(void)
 {
     core_world world;
@@ -599,6 +624,7 @@ static const test_case cases[] = {
     TEST(a_sleeping_loop_is_woken_by_each_message),
     TEST(a_run_ends_in_time_and_says_that_work_is_left),
     TEST(timers_of_a_loop_fire_on_the_loop),
+    TEST(a_loop_is_woken_for_a_timer_of_its_own),
     TEST(a_guest_that_fails_does_not_harm_the_loop),
     TEST(guests_move_to_the_workers_when_the_loop_ends),
     TEST(timers_of_guests_outlive_the_loop),
