@@ -107,15 +107,19 @@ static void blocks_that_are_twice_free_are_found(void)
     NOHI_UNPOISON(block, sizeof *before);
     one.classes[0].first = block;
     CHECK(nohi_pool_check(&pool, caches, 2, &free_blocks) != NULL);
+    NOHI_UNPOISON(before, sizeof *before); /* the check has poisoned it again */
     one.classes[0].first = before->next;
     before->next = kept;
     CHECK_TEXT(nohi_pool_check(&pool, caches, 2, &free_blocks), NULL);
 
-    static alignas(64) nohi_block foreign; /* of no chunk */
-    foreign.next = two.classes[2].first;
-    two.classes[2].first = &foreign;
+    static alignas(64) unsigned char room[256]; /* a block of that class, of no chunk */
+    nohi_block *foreign = (nohi_block *)(void *)room;
+    nohi_block *first = two.classes[2].first;
+    foreign->next = first;
+    two.classes[2].first = foreign;
     CHECK(nohi_pool_check(&pool, caches, 2, &free_blocks) != NULL);
-    two.classes[2].first = foreign.next;
+    two.classes[2].first = first;
+    NOHI_UNPOISON(room, sizeof room);
 
     nohi_pool_cache_done(&one);
     nohi_pool_cache_done(&two);
