@@ -236,7 +236,7 @@ endif()
 # What every test of ours has in common.
 function(noh_test_properties name)
   set_tests_properties(${name} PROPERTIES
-    TIMEOUT ${NOH_TEST_SECONDS} LABELS "${ARGN}"
+    TIMEOUT 120 LABELS "${ARGN}"
     ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1 second_deadlock_stack=1")
 endfunction()
 
