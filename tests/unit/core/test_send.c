@@ -414,6 +414,9 @@ static void answers_and_ends_come_when_senders_elsewhere_are_refused(void)
     CHECK_EQ(ask_counter(self, to).value, 0);
     CHECK_ERR(noh_join(self, to, 0, NULL), NOH_E_TIMEOUT);
     CHECK_OK(noh_stop(self, to, NOH_STOP_DRAIN));
+    while (noh_is_alive(system, to)) {
+        CHECK_EQ(ask_counter(self, other).value, 0);
+    }
     CHECK_EQ(ask_counter(self, other).value, 0); /* on the same worker: the end was told before */
     CHECK_OK(noh_join(self, to, 0, NULL));
     const noh_type *type;
