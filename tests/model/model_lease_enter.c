@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
-/* Lease, entered: the owner sends the other way, twice, and counts a message between, while two thieves
- * take over one actor each (lease.h, LSE-1, LSE-2; leases.h says what is mirrored). */
+/* Lease, entered: the owner sends the other way, and enters once more, while two thieves take over one
+ * actor each (lease.h, LSE-1, LSE-2; leases.h says what is mirrored). */
 #include "leases.h"
 
 static void handler(void)
 {
-    actor *to = &S->actors[nohi_model_choose(2) == 0 ? WAITING : IDLE];
     G->sent++;
-    if (nohi_model_choose(2) == 0) {
-        send_local(to);
-        nohi_lease_enter(&S->lease, &nohi_model_env); /* as spawn does */
-        nohi_lease_leave(&S->lease);
-    } else {
-        noh_tell_value(to);
-        nohi_lease_count_sent(&S->lease);
-    }
+    send_local(&S->actors[WAITING]);
+    nohi_lease_enter(&S->lease, &nohi_model_env); /* as spawn does */
+    nohi_lease_leave(&S->lease);
 }
 
 static void setup(void)

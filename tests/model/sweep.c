@@ -14,7 +14,7 @@
 
 /* A model with more states is used only where no smaller one executes the site: each ordering that
  * nobody needs costs a complete search. */
-enum { SITES_MAX = 256, MODELS_MAX = 64, STATES_MAX = 100000 };
+enum { SITES_MAX = 256, MODELS_MAX = 64, STATES_MAX = 36000 };
 
 typedef struct unneeded {
     const char *function;
