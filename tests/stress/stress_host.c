@@ -382,15 +382,20 @@ static void *short_lived_loops(void *arg)
     return NULL;
 }
 
-/* Tells at random; nobody counts, but the ledger. */
+/* Tells at random; nobody counts, but the ledger. Calls now and then, so that it does not run away
+ * from those who listen: loops with full mailboxes take their time. */
 static void *shouter(void *arg)
 {
     noh_self *self = noh_system_self(pitch.system);
     uint64_t chance = (uint64_t)(uintptr_t)arg;
-    while (!atomic_load(&pitch.enough)) {
+    for (uint64_t told = 0; !atomic_load(&pitch.enough); told++) {
         noh_ref to = player_ref(test_random(&chance));
         (void)noh_tell(self, to, pass, .from = PLAYERS);
         stress_busy_at_random(&chance, 2000);
+        if (told % 16 == 0) {
+            pong answer;
+            CHECK_OK(noh_call(self, player_ref(LOOPS * HOSTED), ping, &answer, .number = told));
+        }
     }
     return NULL;
 }
