@@ -461,6 +461,7 @@ static noh_err spawn(nohi_worker *w, const noh_behavior *behavior, const void *a
         goto fail_start;
     }
     nohi_actor *a;
+    nohi_send_flush(w);                           /* SND-2: a thief may run it at once */
     nohi_lease_enter(&w->lease, &w->system->env); /* a late letter may be on its way to the slot */
     err = prepare(w, behavior, options, &a);
     if (err == NOH_OK) {

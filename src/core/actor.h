@@ -3,6 +3,7 @@
 #ifndef NOHI_ACTOR_H
 #define NOHI_ACTOR_H
 
+#include "chain.h"
 #include "message.h"
 #include "slots.h"
 
@@ -49,7 +50,7 @@ typedef struct nohi_extra {
 } nohi_extra;
 
 /* One slot: two cache lines. Senders elsewhere touch the first, the owner both. */
-typedef struct nohi_actor {
+struct nohi_actor {
     /* any thread */
     alignas(NOHI_CACHELINE) nohi_gate gate;
     /* the owner (gate.h, GAT-1) */
@@ -66,7 +67,7 @@ typedef struct nohi_actor {
     atom(uint32_t) mailbox_max; /* constant for a generation; NOHI_EXACT: given at spawn */
     atom(uint8_t) life;         /* others may read it */
     uint8_t flags;
-} nohi_actor;
+};
 
 _Static_assert(sizeof(nohi_actor) == NOHI_SLOT_BYTES, "a slot is two cache lines");
 

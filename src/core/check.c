@@ -57,7 +57,7 @@ static void let_go(nohi_system *system, unsigned count)
 
 static bool is_at_rest(nohi_worker *w)
 {
-    return load_relaxed(&w->run_first) == 0 && load_relaxed(&w->chain.to) == NULL &&
+    return load_relaxed(&w->run_first) == 0 && nohi_chain_to(&w->chain) == NULL &&
            !nohi_worker_has_mail(w);
 }
 

@@ -144,10 +144,11 @@ NOHI_INLINE nohi_message *nohi_message_small(nohi_pool_cache *pool, const noh_ty
                                              const void *content, nohi_message_kind kind,
                                              uint32_t number)
 {
+    size_t size = type->plain_size;
     nohi_message *message = nohi_pool_take_ready(pool, 0);
     nohi_message_tag(message, kind, number, 0);
     message->type = type;
-    nohi_message_copy_small(nohi_message_body(message), content, type->plain_size);
+    nohi_message_copy_small(nohi_message_body(message), content, size);
     return message;
 }
 

@@ -80,7 +80,7 @@ static bool is_light(const nohi_kind *kind)
 /* What a worker has done: messages handled and sent, actors spawned. */
 static uint64_t acts(nohi_worker *w)
 {
-    return load_relaxed(&w->counts.handled) + load_relaxed(&w->lease.sent) + /* private */
+    return load_relaxed(&w->counts.handled) + nohi_worker_sent(w) + /* private */
            load_relaxed(&w->counts.spawned);
 }
 
@@ -91,7 +91,7 @@ void nohi_policy_sample_begin(nohi_worker *w)
     p->remote_ns = 0;
     p->remote_sends = 0;
     p->acts_before = acts(w);
-    p->sends_before = load_relaxed(&w->lease.sent); /* private */
+    p->sends_before = nohi_worker_sent(w);
     int64_t look_ns = nohi_now(w->system);
     p->began_ns = nohi_now(w->system);
     if (p->began_ns - look_ns < p->clock_ns || p->clock_ns == 0) {
@@ -141,7 +141,7 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     nohi_policy *p = &w->policy;
     int64_t now_ns = nohi_now(w->system);
     int64_t done = (int64_t)(acts(w) - p->acts_before);
-    uint64_t sends = load_relaxed(&w->lease.sent) - p->sends_before; /* private */
+    uint64_t sends = nohi_worker_sent(w) - p->sends_before;
     p->sampling = false;
     p->interval = next_interval(w, now_ns);
     p->countdown = (int32_t)p->interval;
@@ -319,7 +319,8 @@ static bool seize(nohi_worker *w, nohi_worker *victim, bool all)
 static bool has_waiting(nohi_worker *victim)
 {
     return load_relaxed(&victim->run_first) != 0 || /* hints: re-checked in the lease */
-           !nohi_stack_is_empty(&victim->ready) || !nohi_stack_is_empty(&victim->handed);
+           !nohi_stack_is_empty(&victim->ready) || !nohi_stack_is_empty(&victim->handed) ||
+           nohi_chain_to(&victim->chain) != NULL;
 }
 
 /* Is it in the same handler as at the last look of anybody? */

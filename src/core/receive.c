@@ -141,7 +141,7 @@ NOHI_INLINE void leave_handlers(nohi_worker *w)
 }
 
 /* What becomes of the actor after a turn that was not sampled. */
-NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a)
 {
     leave_handlers(w);                            /* a thief may have set SIGNALED */
     if (NOHI_UNLIKELY(a->flags != NOHI_QUEUED)) { /* or it ends, or moves */
@@ -149,12 +149,12 @@ NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
     } else if (NOHI_LIKELY(a->head == NULL)) {
         a->flags = 0;
     } else {
-        nohi_worker_link(w, a, index);
+        nohi_worker_link(w, a, nohi_actor_index(w->slots, a));
     }
 }
 
 /* A turn of any kind. False: it was sampled. */
-static bool turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+static bool turn(nohi_worker *w, nohi_actor *a)
 {
     if (w->policy.countdown < 0) {
         nohi_policy_sample_begin(w);
@@ -172,14 +172,73 @@ static bool turn(nohi_worker *w, nohi_actor *a, uint32_t index)
     if (w->policy.sampling) {
         return leave_turn(w, a);
     }
-    end_turn(w, a, index);
+    end_turn(w, a);
     return true;
+}
+
+/* Hands a told letter, which has left the mailbox, to its handler. */
+NOHI_INLINE void handle_told(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
+                             const noh_handler *handler, nohi_message *message)
+{
+    void *state = NOHI_LIKELY(nohi_state_is_inline(behavior)) ? a->state : a->state_block;
+    w->self.message = message;
+    store_relaxed(&w->running_type, message->type); /* counter: for the stop report */
+    noh_err err = handler->fn(&w->self, state, nohi_message_body(message));
+    if (NOHI_UNLIKELY(err != NOH_OK)) {
+        fail_with(w, a, err);
+    } else if (NOHI_LIKELY(w->self.message != NULL)) {
+        bump(&w->counts.handled);
+        nohi_pool_give(&w->pool, message, 0);
+    } else {
+        close_message(w, NULL);
+    }
+}
+
+NOHI_INLINE void begin_turn(nohi_worker *w, nohi_actor *a, noh_ref ref)
+{
+    nohi_lease_begin_turn(&w->lease, nohi_ref_index(ref));
+    w->self.actor = a;
+    w->self.ref = ref;
+}
+
+/* May the receiver of the letter in hand have its turn now (SND-4)? Nobody else waits, and with that
+ * letter its mailbox has one. Between two turns. */
+NOHI_INLINE bool may_pass_on(nohi_worker *w, nohi_actor *a, const nohi_message *message)
+{
+    return message != NULL && load_relaxed(&w->run_first) == 0 && !nohi_hint_is_raised(&w->mail) &&
+           --w->policy.countdown >= 0 && nohi_inbox_is_empty(&a->gate.inbox) && a->flags == 0 &&
+           !nohi_hostile_chance(4);
+}
+
+/* The turns of who got the letter in hand, and so on. */
+static NOHI_NOINLINE void pass_on(nohi_worker *w, nohi_actor *a)
+{
+    do {
+        nohi_message *message = (nohi_message *)nohi_chain_in_hand(&w->chain);
+        if (!may_pass_on(w, a, message)) {
+            break;
+        }
+        const noh_behavior *behavior = nohi_actor_behavior(a);
+        const noh_handler *handler = find_handler(behavior, message->type);
+        if (NOHI_UNLIKELY(handler == NULL)) {
+            break;
+        }
+        NOHI_CHECK(CHN_2, nohi_gate_home(&a->gate) == w->id &&
+                              nohi_gate_generation(&a->gate) == message->generation);
+        nohi_chain_drop(&w->chain);
+        a->flags = NOHI_QUEUED;
+        begin_turn(w, a, (noh_ref){w->chain.ref});
+        handle_told(w, a, behavior, handler, message);
+        end_turn(w, a);
+        a = nohi_chain_to(&w->chain);
+    } while (a != NULL);
+    nohi_send_flush(w); /* SND-2 */
 }
 
 /* In chatter most turns have one letter, told, without bound or box, and nothing else is the matter:
  * the straight way. False: it is not one of those, and nothing was done. A stop that nobody
  * announced yet (SIGNALED) may come one letter later. */
-NOHI_INLINE bool turn_of_one(nohi_worker *w, nohi_actor *a, uint32_t index)
+NOHI_INLINE bool turn_of_one(nohi_worker *w, nohi_actor *a)
 {
     nohi_message *message = (nohi_message *)a->head;
     if (NOHI_UNLIKELY(--w->policy.countdown < 0 || a->flags != NOHI_QUEUED || message == NULL) ||
@@ -193,20 +252,12 @@ NOHI_INLINE bool turn_of_one(nohi_worker *w, nohi_actor *a, uint32_t index)
     }
     a->head = NULL;
     store_relaxed(&a->len, 0);
-    void *state = NOHI_LIKELY(nohi_state_is_inline(behavior)) ? a->state : a->state_block;
-    w->self.message = message;
-    store_relaxed(&w->running_type, message->type); /* counter: for the stop report */
-    noh_err err = handler->fn(&w->self, state, nohi_message_body(message));
-    if (NOHI_UNLIKELY(err != NOH_OK)) {
-        fail_with(w, a, err);
-    } else if (NOHI_LIKELY(w->self.message != NULL)) {
-        bump(&w->counts.handled);
-        nohi_pool_give(&w->pool, message, 0);
-    } else {
-        close_message(w, NULL);
+    handle_told(w, a, behavior, handler, message);
+    end_turn(w, a);
+    a = nohi_chain_to(&w->chain);
+    if (NOHI_UNLIKELY(a != NULL)) {
+        pass_on(w, a);
     }
-    nohi_send_flush(w); /* SND-2 */
-    end_turn(w, a, index);
     return true;
 }
 
@@ -217,11 +268,9 @@ void nohi_receive_turns(nohi_worker *w)
     w->self.in_handler = true;
     while (!nohi_hint_is_raised(&w->mail) && (a = nohi_worker_next(w, &index)) != NULL) {
         NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
-        nohi_lease_begin_turn(&w->lease, index);
-        w->self.actor = a;
-        w->self.ref =
-            (noh_ref){(uint64_t)nohi_gate_generation(&a->gate) << NOHI_INDEX_BITS | index};
-        if (NOHI_UNLIKELY(!turn_of_one(w, a, index)) && !turn(w, a, index)) {
+        uint64_t generation = nohi_gate_generation(&a->gate);
+        begin_turn(w, a, (noh_ref){generation << NOHI_INDEX_BITS | index});
+        if (NOHI_UNLIKELY(!turn_of_one(w, a)) && !turn(w, a)) {
             break;
         }
     }

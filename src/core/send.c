@@ -12,6 +12,9 @@
  *                    before any other letter is sent, also one at home, since a thief may take its
  *                    receiver away while the handler still runs (lease.h), and at the end of the
  *                    handler.
+ *             SND-4  a chain that is held in hand is one letter, told by a handler to an actor at
+ *                    home while nobody waits there. Its receiver is not touched before the chain is
+ *                    pushed, or before the next turn, which may be the receiver's, with that letter.
  *             SND-3  a bound given at spawn is exact: `inbox_len` counts all messages of such a
  *                    mailbox; each of them asks for its place, and is `placed` until it leaves the
  *                    queue. The common bound is kept by estimate: `local_len` may be a batch too
@@ -26,47 +29,40 @@
 #include "system.h"
 #include "timer.h"
 
-static noh_err tell_any(noh_self *self, noh_ref to, const noh_type *type, const void *message);
+static NOHI_NOINLINE noh_err tell_any(noh_self *self, noh_ref to, const noh_type *type,
+                                      const void *message);
+static NOHI_NOINLINE noh_err tell_made(noh_self *self, noh_ref to, nohi_message *m,
+                                       const void *message);
 static bool send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force,
                        noh_err *ret_err);
 static noh_err send_away(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force);
 static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force);
+static void enter_for(nohi_worker *w, nohi_actor *a);
 static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation);
 static NOHI_COLD noh_err refused(noh_self *self, noh_ref to, const noh_type *type, noh_err err);
 
-/* The straight way first: a small plain message to an actor at home here that nobody else writes to
- * and that has no exact bound (its mailbox_max is negative, as a signed number). It looks before it
- * does anything, and calls nothing. With a chain open it is not straight: an actor may have come here
- * by itself since the chain for it was opened, and a thief may let the receiver run at once. */
-noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const void *message)
+NOHI_INLINE bool is_meant(nohi_actor *a, noh_ref to)
 {
-    if (NOHI_UNLIKELY(self == NULL) || NOHI_UNLIKELY((type == NULL) | (message == NULL))) {
-        return NOH_E_INVAL;
-    }
-    nohi_worker *w = nohi_worker_of(self);
-    uint32_t index = nohi_ref_index(to);
-    if (NOHI_UNLIKELY(index >= w->slots_limit)) {
-        return tell_any(self, to, type, message);
-    }
-    nohi_actor *a = nohi_worker_slot(w, index);
-    if (NOHI_UNLIKELY(!nohi_message_is_small(type) || !nohi_pool_has(&w->pool, 0))) {
-        return tell_any(self, to, type, message);
-    }
+    return to.bits >> NOHI_INDEX_BITS == nohi_gate_generation(&a->gate); /* and the node is 0 */
+}
+
+/* Into the mailbox of an actor that is at home here, that nobody else writes to, and that has no exact
+ * bound (its mailbox_max is negative, as a signed number). False: it is not one of those, and nothing
+ * was done. No chain is open: an actor may have come here by itself since the chain for it was opened,
+ * and a thief may let the receiver run at once. */
+NOHI_INLINE bool put_straight(nohi_worker *w, nohi_actor *a, noh_ref to, nohi_message *m)
+{
     nohi_lease_begin_send(&w->lease);
-    uint32_t token = nohi_lease_token(&w->lease);     /* first: it may come back from a thief */
-    uint64_t generation = to.bits >> NOHI_INDEX_BITS; /* and the node is 0 */
+    uint32_t token = nohi_lease_token(&w->lease); /* first: it may come back from a thief */
     bool straight = nohi_gate_home(&a->gate) == token &&
-                    nohi_gate_generation(&a->gate) == generation && /* RCV-3: it is ours now */
-                    load_relaxed(&w->chain.to) == NULL &&           /* SND-2; private */
+                    is_meant(a, to) && /* RCV-3: it is ours now */
                     nohi_inbox_is_empty(&a->gate.inbox);
     uint32_t len = load_relaxed(&a->len); /* if straight, private from here on: GAT-1 */
     if (NOHI_UNLIKELY(!straight || (int32_t)len >= (int32_t)load_relaxed(&a->mailbox_max))) {
         nohi_lease_undo_send(&w->lease);
-        return tell_any(self, to, type, message);
+        return false;
     }
-    nohi_message *m = nohi_message_small(&w->pool, type, message, NOHI_TELL, 0);
-    m->from = self->ref;
-    m->generation = (uint32_t)generation;
+    uint32_t index = nohi_ref_index(to);
     nohi_actor_link(a, m);
     store_relaxed(&a->len, len + 1);
     if (NOHI_LIKELY(a->flags == 0)) {
@@ -76,22 +72,66 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
         nohi_worker_queue_at(w, a, index);
     }
     nohi_lease_end_send(&w->lease);
-    return NOH_OK;
+    return true;
+}
+
+/* The same for one that is idle, while nobody waits here: taken in hand (SND-4). */
+NOHI_INLINE bool hold(nohi_worker *w, nohi_actor *a, noh_ref to, nohi_message *m)
+{
+    uint32_t token = nohi_lease_token(&w->lease); /* first: CHN-2 */
+    if (NOHI_UNLIKELY(nohi_gate_home(&a->gate) != token || !is_meant(a, to) ||
+                      (int32_t)load_relaxed(&a->mailbox_max) <= 0)) { /* who is idle has room */
+        return false;
+    }
+    bump(&w->counts.held);
+    nohi_chain_hold(&w->chain, a, to.bits, &m->letter);
+    return true;
+}
+
+/* The straight way first, for a small plain message: calls nothing. */
+noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const void *message)
+{
+    if (NOHI_UNLIKELY(self == NULL) || NOHI_UNLIKELY((type == NULL) | (message == NULL))) {
+        return NOH_E_INVAL;
+    }
+    nohi_worker *w = nohi_worker_of(self);
+    uint32_t index = nohi_ref_index(to);
+    if (NOHI_UNLIKELY(index >= w->slots_limit) || NOHI_UNLIKELY(!nohi_message_is_small(type)) ||
+        NOHI_UNLIKELY(!nohi_pool_has(&w->pool, 0))) {
+        return tell_any(self, to, type, message);
+    }
+    nohi_actor *a = nohi_worker_slot(w, index);
+    nohi_message *m = nohi_message_small(&w->pool, type, message, NOHI_TELL, 0);
+    m->from = self->ref;
+    m->generation = (uint32_t)(to.bits >> NOHI_INDEX_BITS); /* compared with the node, too */
+    if (NOHI_LIKELY(nohi_chain_is_none(&w->chain)) &&       /* SND-2 */
+        NOHI_LIKELY(load_relaxed(&w->run_first) == 0        /* private, or a hint */
+                        ? hold(w, a, to, m)
+                        : put_straight(w, a, to, m))) {
+        return NOH_OK;
+    }
+    return tell_made(self, to, m, message);
 }
 
 static noh_err tell_any(noh_self *self, noh_ref to, const noh_type *type, const void *message)
 {
-    nohi_worker *w = self->worker;
     nohi_message *m;
-    noh_err err = nohi_message_new(&w->pool, type, message, NOHI_TELL, 0, &m);
+    noh_err err = nohi_message_new(&self->worker->pool, type, message, NOHI_TELL, 0, &m);
     if (err != NOH_OK) {
         return refused(self, to, type, err);
     }
     m->from = self->ref;
+    return tell_made(self, to, m, message);
+}
+
+static NOHI_NOINLINE noh_err tell_made(noh_self *self, noh_ref to, nohi_message *m,
+                                       const void *message)
+{
+    nohi_worker *w = self->worker;
     nohi_lease_count_sent(&w->lease);
-    err = nohi_send(w, to, m, false);
+    noh_err err = nohi_send(w, to, m, false);
     if (err != NOH_OK) {
-        nohi_dead_note(w, self->ref, to, type, message, nohi_dead_reason_of(err));
+        nohi_dead_note(w, self->ref, to, m->type, message, nohi_dead_reason_of(err));
         nohi_message_unmake(&w->pool, m);
     }
     return err;
@@ -216,37 +256,33 @@ static noh_err send_away(nohi_worker *w, nohi_actor *a, nohi_message *message, b
 }
 
 /* In the lease. Errors: FULL. */
-static noh_err open_chain(nohi_worker *w, nohi_actor *a, bool force)
+static noh_err may_open_chain(nohi_worker *w, nohi_actor *a, bool force)
 {
     uint32_t waiting = load_relaxed(&a->gate.inbox_len) + load_relaxed(&a->gate.local_len);
     if (waiting >= w->system->options.mailbox_max + NOHI_BATCH && !force) { /* SND-3 */
         return NOH_E_FULL;
     }
-    store_relaxed(&w->chain.to, a); /* private: in the lease */
-    w->chain.newest = NULL;
-    w->chain.count = 0;
     return NOH_OK;
 }
 
-/* In the lease. */
-static void add_to_chain(nohi_chain *chain, nohi_message *message)
+/* Enters the lease, with no chain open, or with one for `a` that may grow. */
+static void enter_for(nohi_worker *w, nohi_actor *a)
 {
-    if (chain->newest == NULL) {
-        chain->oldest = &message->letter;
+    for (;;) {
+        nohi_lease_enter(&w->lease, &w->system->env);
+        nohi_actor *to = nohi_chain_to(&w->chain);
+        if (to == NULL || (to == a && nohi_chain_in_hand(&w->chain) == NULL)) {
+            return;
+        }
+        nohi_lease_leave(&w->lease);
+        nohi_send_push_chain(w); /* SND-2 */
     }
-    message->letter.next = chain->newest;
-    chain->newest = &message->letter;
-    chain->count += nohi_message_is_counted(message);
 }
 
 /* The actor lives elsewhere: through its inbox. */
 static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message, bool force)
 {
-    nohi_gate *gate = &a->gate;
-    if (load_relaxed(&w->chain.to) != a) { /* private, or NULL by a thief's hand */
-        nohi_send_flush(w);                /* SND-2 */
-    }
-    if (load_relaxed(&gate->traits) & NOHI_TRAIT_BOUNDED) {
+    if (load_relaxed(&a->gate.traits) & NOHI_TRAIT_BOUNDED) {
         nohi_send_push_chain(w); /* SND-2: a thief may have taken it, and not pushed it yet */
         if (!take_place(a, message, force)) {
             return NOH_E_FULL;
@@ -255,12 +291,12 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
         return NOH_OK;
     }
     noh_err err = NOH_OK;
-    nohi_lease_enter(&w->lease, &w->system->env);
-    if (load_relaxed(&w->chain.to) == NULL) {
-        err = open_chain(w, a, force);
+    enter_for(w, a);
+    if (nohi_chain_to(&w->chain) == NULL) {
+        err = may_open_chain(w, a, force);
     }
     if (err == NOH_OK) {
-        add_to_chain(&w->chain, message);
+        nohi_chain_add(&w->chain, a, &message->letter, nohi_message_is_counted(message));
     }
     uint32_t count = w->chain.count;
     nohi_lease_leave(&w->lease);
@@ -270,21 +306,24 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
     return err;
 }
 
-static nohi_chain take_chain(nohi_worker *w)
+static void push_letters(nohi_worker *w, const nohi_letters *letters)
 {
-    nohi_chain chain = {.newest = w->chain.newest, .oldest = w->chain.oldest};
-    store_relaxed(&chain.to, load_relaxed(&w->chain.to)); /* private: in the lease */
-    chain.count = w->chain.count;
-    store_relaxed(&w->chain.to, NULL);
-    w->chain.count = 0;
-    return chain;
+    nohi_gate *gate = &letters->to->gate;
+    add_relaxed(&gate->inbox_len, letters->count); /* before the push: never below zero */
+    push(w, letters->to, letters->newest, letters->oldest);
 }
 
-static void push_chain(nohi_worker *w, nohi_chain *chain)
+/* A letter in hand, unless others are before it in the inbox: into its receiver's queue. In the lease. */
+static bool append_in_hand(nohi_worker *w, const nohi_letters *letters)
 {
-    nohi_actor *a = load_relaxed(&chain->to);      /* private */
-    add_relaxed(&a->gate.inbox_len, chain->count); /* before the push: never below zero */
-    push(w, a, chain->newest, chain->oldest);
+    nohi_actor *a = letters->to;
+    if (!letters->in_hand || !nohi_inbox_is_empty(&a->gate.inbox)) {
+        return false;
+    }
+    NOHI_CHECK(CHN_2, nohi_gate_home(&a->gate) == w->id);
+    nohi_actor_append(a, (nohi_message *)letters->newest);
+    nohi_worker_queue(w, a);
+    return true;
 }
 
 void nohi_send_push_chain(nohi_worker *w)
@@ -292,24 +331,26 @@ void nohi_send_push_chain(nohi_worker *w)
     /* Again, when a push met a slot of the depot: what is buried there may be answered. */
     for (;;) {
         nohi_lease_enter(&w->lease, &w->system->env);
-        nohi_chain chain = take_chain(w);
+        nohi_letters letters = nohi_chain_take(&w->chain);
+        bool done = letters.to == NULL || append_in_hand(w, &letters);
         nohi_lease_leave(&w->lease);
-        if (load_relaxed(&chain.to) == NULL) { /* private */
+        if (done) {
             return;
         }
-        push_chain(w, &chain);
+        push_letters(w, &letters);
     }
 }
 
 void nohi_send_push_chain_of(nohi_worker *w, nohi_worker *stuck)
 {
-    nohi_chain chain = take_chain(stuck);
-    if (load_relaxed(&chain.to) != NULL) { /* private */
-        push_chain(w, &chain);
+    nohi_letters letters = nohi_chain_take(&stuck->chain);
+    if (letters.to != NULL) {
+        push_letters(w, &letters);
     }
 }
 
 /* Takes over an actor of a worker that sleeps: two locked operations instead of a wake-up. */
+static void enter_for(nohi_worker *w, nohi_actor *a);
 static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation)
 {
     unsigned id = nohi_gate_home(&a->gate);
@@ -318,7 +359,7 @@ static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation)
     }
     nohi_worker *home = nohi_system_home(w->system, id);
     if (!nohi_park_is_asleep(&home->park) || !nohi_policy_may_adopt(w, home) ||
-        load_relaxed(&w->chain.to) == a || /* SND-1 */
+        nohi_chain_to(&w->chain) == a || /* SND-1 */
         (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED) || !nohi_park_lock(&home->park)) {
         return false;
     }

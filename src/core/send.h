@@ -18,10 +18,10 @@ void nohi_send_push_chain(nohi_worker *w);
 /* The same for a worker that is stuck in a handler, by its thief. */
 void nohi_send_push_chain_of(nohi_worker *w, nohi_worker *stuck);
 
-/* Pushes the letters held back for one actor elsewhere, if any. */
+/* Pushes the letters held back, if any. */
 NOHI_INLINE void nohi_send_flush(nohi_worker *w)
 {
-    if (NOHI_UNLIKELY(load_relaxed(&w->chain.to) != NULL)) { /* re-checked in the lease */
+    if (NOHI_UNLIKELY(nohi_chain_to(&w->chain) != NULL)) {
         nohi_send_push_chain(w);
     }
 }

@@ -599,7 +599,7 @@ noh_err noh_ledger_read(noh_system *system, noh_ledger *ret_ledger)
     uint32_t homes = load_acquire(&system->home_count);
     for (uint32_t id = 0; id < homes; id++) {
         nohi_worker *w = nohi_system_home(system, id);
-        ledger.sent += load_relaxed(&w->lease.sent); /* counter */
+        ledger.sent += nohi_worker_sent(w);
         ledger.handled += load_relaxed(&w->counts.handled);
         ledger.queued += load_relaxed(&w->answers_waiting);
         for (unsigned reason = 0; reason < NOH_DEAD_REASONS; reason++) {

@@ -120,7 +120,6 @@ bool nohi_thread_leave(nohi_worker *w)
 {
     const noh_env *env = &w->system->env;
     nohi_actor *a = w->own;
-    store_relaxed(&w->lease.token, w->id); /* private */
     nohi_park_leave(&w->park, env);
     nohi_thread_finish(&w->self);
     nohi_worker_attend(w);

@@ -12,6 +12,7 @@
 #include "worker.h"
 
 #include "receive.h"
+#include "send.h"
 #include "system.h"
 #include "timer.h"
 
@@ -33,7 +34,7 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
     w->slots_base = system->slots.base;
     w->policy.flow_home = NOHI_STAY;
     w->id = id;
-    nohi_lease_init(&w->lease, id);
+    nohi_lease_init(&w->lease, kind == NOHI_THREAD ? NOHI_NOWHERE : id);
     w->kind = kind;
     w->free_max = system->slots.tenants_max != 0 ? NOHI_FREE_MAX_COUNTED : FREE_MAX;
     w->self = (noh_self){.worker = w, .system = system};
@@ -125,6 +126,7 @@ void nohi_worker_notify(nohi_worker *w, nohi_worker *to)
 
 void nohi_worker_give_command(nohi_worker *from, nohi_worker *to, nohi_message *command)
 {
+    nohi_send_flush(from); /* SND-2 */
     (void)nohi_inbox_push(&to->commands, &command->letter, &command->letter);
     nohi_worker_notify(from, to);
 }

@@ -5,6 +5,7 @@
 
 #include "actor.h"
 #include "bell.h"
+#include "chain.h"
 #include "hint.h"
 #include "lease.h"
 #include "park.h"
@@ -56,21 +57,14 @@ typedef enum nohi_worker_kind {
     NOHI_HOST,   /* a plain thread whose event loop runs actors too */
 } nohi_worker_kind;
 
-/* One writer each, summed on read; what was sent is counted by the lease. */
+/* One writer each, summed on read. */
 typedef struct nohi_counts {
     atom(uint64_t) handled;
+    atom(uint64_t) held; /* sent, and taken in hand first (chain.h); the lease counts all others */
     atom(uint64_t) dead[NOH_DEAD_REASONS];
     atom(uint64_t) spawned;
     atom(uint64_t) ended;
 } nohi_counts;
-
-/* Letters for one actor elsewhere, not pushed yet. Changed in the lease. */
-typedef struct nohi_chain {
-    atom(nohi_actor *) to; /* NULL: none */
-    nohi_letter *newest;
-    nohi_letter *oldest;
-    uint32_t count;
-} nohi_chain;
 
 /* A home of actors. Never freed before the system, so that a late announcer finds it. */
 struct nohi_worker {
@@ -133,6 +127,12 @@ _Static_assert(offsetof(nohi_worker, self) == 0, "a self is where its worker is"
 NOHI_INLINE nohi_worker *nohi_worker_of(noh_self *self)
 {
     return (nohi_worker *)(void *)self;
+}
+
+/* Messages sent from here. */
+NOHI_INLINE uint64_t nohi_worker_sent(nohi_worker *w)
+{
+    return load_relaxed(&w->lease.sent) + load_relaxed(&w->counts.held); /* counters */
 }
 
 NOHI_INLINE nohi_actor *nohi_worker_slot(nohi_worker *w, uint32_t index)

@@ -11,7 +11,7 @@
  *             while it holds `thief`; a host loop, for its own.
  * States      token == id       the owner may touch its run list, and its actors
  *             NOHI_REVOKED      a thief may, if the owner is in a handler and not sending
- *             NOHI_NOWHERE      nobody sends straight: a host loop between two runs
+ *             NOHI_NOWHERE      nobody sends straight: a plain thread, a host loop between two runs
  * Invariants  LSE-1  between a seize that succeeded and its give_back the owner touches neither its
  *                    run list nor any actor but the one in whose handler it is.
  *             LSE-2  the thief sees everything the owner did to them before, and the owner

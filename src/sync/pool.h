@@ -55,7 +55,7 @@ typedef struct nohi_pool_cache {
     nohi_pool *pool;
     struct {
         nohi_block *first;
-        int32_t room;     /* for so many more; at 0, a batch goes to the depot */
+        int32_t room;     /* for so many more; below 0, a batch goes to the depot */
         int32_t room_max; /* two batches */
     } classes[NOHI_POOL_CLASSES];
 } nohi_pool_cache;
@@ -120,7 +120,7 @@ NOHI_INLINE void nohi_pool_give(nohi_pool_cache *cache, void *memory, unsigned s
     block->next = cache->classes[size_class].first;
     cache->classes[size_class].first = block;
     NOHI_POISON(block, nohi_pool_class_bytes(size_class));
-    if (NOHI_UNLIKELY(--cache->classes[size_class].room <= 0)) {
+    if (NOHI_UNLIKELY(--cache->classes[size_class].room < 0)) {
         nohi_pool_overflow(cache, size_class);
     }
 }

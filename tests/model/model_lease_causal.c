@@ -3,7 +3,7 @@
 /* Lease and causality: in one handler the owner sends to an actor elsewhere, which opens a chain, and
  * then to another one: to one at home, which the thief may take over and run at once, or to one with a
  * bound elsewhere, which has no chain. Both tell the first receiver; the owner's letter must be there
- * before (SND-2). Mirrors core/send.c: noh_tell_value, send_local, send_remote, nohi_send_push_chain,
+ * before (SND-2). Mirrors core/send.c: noh_tell_value, put_straight, send_local, send_remote, nohi_send_push_chain,
  * nohi_send_push_chain_of; core/policy.c: seize. */
 #include "explore.h"
 #include "gate.h"
@@ -100,12 +100,12 @@ static void send_local(void)
 
 static void noh_tell_value(void)
 {
-    nohi_lease_begin_send(&S->lease);
-    uint32_t token = nohi_lease_token(&S->lease);
     bool chain_is_open = load_relaxed(&S->chain_to) != 0;
     if (MODEL_MUTANT("straight past a chain for another")) {
         chain_is_open = false;
     }
+    nohi_lease_begin_send(&S->lease);
+    uint32_t token = nohi_lease_token(&S->lease);
     if (nohi_gate_home(&S->gate) == token && !chain_is_open) {
         S->queued = true;
         nohi_lease_end_send(&S->lease);
