@@ -6,10 +6,11 @@
  * those of its sender to its receiver, so a receiver knows what must come next. The cost of a
  * message changes at random, for all, between nothing and much: heavy actors are given away, light
  * ones flow together, and in quiet times sleepers are robbed. That they moved is counted and must
- * have happened. Causality: A tells C, then B, and B tells C, who must hear A first. */
+ * have happened. Now and then all tokens end, and the ledger must balance before they go on.
+ * Causality: A tells C, then B, and B tells C, who must hear A first. */
 #include "stress.h"
 
-enum { ROVERS = 48 };
+enum { ROVERS = 48, QUIET_POINTS = 8 };
 
 NOH_MESSAGE(numbered, (uint32_t, from), (uint64_t, number));
 NOH_MESSAGE(token);
@@ -18,6 +19,7 @@ NOH_MESSAGE(all_done, (uint64_t, handled));
 static struct {
     noh_ref rovers[ROVERS];
     noh_ref driver;
+    uint64_t seed;
     atomic_llong left;   /* tells still to be made */
     atomic_llong on_way; /* tokens that have not ended */
     atomic_ullong handled;
@@ -59,7 +61,7 @@ NOH_MESSAGE(rover_start, (uint32_t, index));
 static noh_err on_rover_start(noh_self *self, rover *me, const rover_start *start)
 {
     me->index = start->index;
-    me->chance = start->index + 1;
+    me->chance = field.seed * ROVERS + start->index;
     me->seen = self;
     return NOH_OK;
 }
@@ -131,22 +133,33 @@ static void wait_for_all_done(noh_self *self)
     CHECK(noh_as(all_done, type, message) != NULL);
 }
 
+/* Tokens for all, until they have ended. */
+static void rove_until_quiet(noh_system *system, uint64_t tells)
+{
+    noh_self *self = noh_system_self(system);
+    atomic_store(&field.left, (long long)tells);
+    atomic_store(&field.on_way, ROVERS);
+    for (uint32_t i = 0; i < ROVERS; i++) {
+        CHECK_OK(noh_tell(self, field.rovers[i], token));
+    }
+    wait_for_all_done(self);
+    (void)stress_balance(system);
+}
+
 static void rove(unsigned workers, uint64_t tells)
 {
     memset(&field, 0, sizeof field);
     noh_system *system = stress_start(workers);
     noh_self *self = noh_system_self(system);
     field.driver = noh_self_ref(self);
-    atomic_store(&field.left, (long long)tells);
+    field.seed = test_seed("order", 1);
     for (uint32_t i = 0; i < ROVERS; i++) {
         field.rovers[i] = i % 3 == 0 ? noh_spawn(self, light_rover, .index = i)
                                      : noh_spawn(self, rover, .index = i);
     }
-    atomic_store(&field.on_way, ROVERS);
-    for (uint32_t i = 0; i < ROVERS; i++) {
-        CHECK_OK(noh_tell(self, field.rovers[i], token));
+    for (unsigned i = 0; i < QUIET_POINTS; i++) {
+        rove_until_quiet(system, tells / QUIET_POINTS);
     }
-    wait_for_all_done(self);
     uint64_t sent = stress_end(system);
     printf("    %u workers: %llu messages, %llu moves\n", workers, (unsigned long long)sent,
            (unsigned long long)atomic_load(&field.moves));
@@ -276,11 +289,12 @@ static void run_triples(unsigned workers, uint64_t rounds)
     noh_self *self = noh_system_self(system);
     triples.driver = noh_self_ref(self);
     triples.rounds = rounds;
+    uint64_t chance = test_seed("order", 1);
     atomic_store(&triples.unfinished, TRIPLES);
     for (uint32_t i = 0; i < TRIPLES; i++) {
-        triples.a[i] = noh_spawn(self, corner_a, .index = i, .chance = i * 3 + 1);
-        triples.b[i] = noh_spawn(self, corner_b, .index = i, .chance = i * 3 + 2);
-        triples.c[i] = noh_spawn(self, corner_c, .index = i, .chance = i * 3 + 3);
+        triples.a[i] = noh_spawn(self, corner_a, .index = i, .chance = test_random(&chance));
+        triples.b[i] = noh_spawn(self, corner_b, .index = i, .chance = test_random(&chance));
+        triples.c[i] = noh_spawn(self, corner_c, .index = i, .chance = test_random(&chance));
     }
     for (uint32_t i = 0; i < TRIPLES; i++) {
         CHECK_OK(noh_tell(self, triples.a[i], go_on, .credit = WINDOW * 2));
