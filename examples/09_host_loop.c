@@ -46,7 +46,9 @@ int main(void)
         noh_host_new(system, wake, &ends[1], &loop) != NOH_OK) {
         return 1;
     }
-    noh_ref someone = noh_spawn(loop, walker); /* lives on this loop */
+    noh_ref someone = NOH_NO_REF;
+    noh_spawn_with(loop, &noh_behavior_walker, NULL, /* not even a heavy one leaves this loop: */
+                   &(noh_spawn_options){.pinned = true}, &someone);
     noh_tell(loop, someone, step, .left = 4);
     while (noh_is_alive(noh_self_system(loop), someone)) {
         int64_t sleep_ns = noh_host_run(loop);
