@@ -87,6 +87,9 @@ static uint64_t acts(nohi_worker *w)
 void nohi_policy_sample_begin(nohi_worker *w)
 {
     nohi_policy *p = &w->policy;
+    if (p->heavy_turn_ns > STUCK_NS) {
+        nohi_policy_want_watcher(w); /* when this turn is over it may be too late */
+    }
     p->sampling = true;
     p->remote_ns = 0;
     p->remote_sends = 0;

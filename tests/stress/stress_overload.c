@@ -113,6 +113,67 @@ static void no_worker_sleeps_while_heavy_actors_wait(void)
     grind(4, stress_rounds(30000));
 }
 
+/* ---- long handlers, after a rest ---------------------------------------------------------- */
+
+enum { LONG_NS = 10000000, PAUSE_US = 2000 };
+
+static struct {
+    noh_ref driver;
+    atomic_uint inside;
+    atomic_uint met;  /* two were in their handlers at the same time */
+    atomic_bool shut; /* who wakes waits a little longer */
+} yard;
+
+static void wake_at_the_gate(void *world, uint32_t *word, uint32_t expected, int64_t timeout_ns)
+{
+    stress_park_wait(world, word, expected, timeout_ns);
+    while (atomic_load(&yard.shut)) {
+        sched_yield();
+    }
+}
+
+NOH_NO_STATE(carrier);
+
+static noh_err on_carry(noh_self *self, carrier *me, const again *message)
+{
+    if (atomic_fetch_add(&yard.inside, 1) > 0) {
+        atomic_fetch_add(&yard.met, 1);
+    }
+    stress_busy(LONG_NS);
+    atomic_fetch_sub(&yard.inside, 1);
+    return noh_tell(self, yard.driver, finished);
+}
+
+NOH_BEHAVIOR(carrier, NOH_ON(again, on_carry));
+
+/* Both wait on one worker when it wakes, and the other one sleeps. Where the machine has other work,
+ * they may meet by chance. */
+static void two_long_handlers_told_at_once_do_not_wait_for_each_other(void)
+{
+    unsigned rounds = (unsigned)stress_rounds(50);
+    memset(&yard, 0, sizeof yard);
+    noh_env env = stress_env();
+    env.park_wait = wake_at_the_gate;
+    noh_system *system;
+    CHECK_OK(noh_system_new(&(noh_options){.workers = 2, .env = &env}, &system));
+    noh_self *self = noh_system_self(system);
+    yard.driver = noh_self_ref(self);
+    noh_ref one = noh_spawn(self, carrier);
+    noh_ref two = noh_spawn(self, carrier);
+    for (unsigned i = 0; i < rounds; i++) {
+        stress_sleep_us(PAUSE_US);
+        atomic_store(&yard.shut, true);
+        CHECK_OK(noh_tell(self, one, again));
+        CHECK_OK(noh_tell(self, two, again));
+        atomic_store(&yard.shut, false);
+        wait_for_finished(self);
+        wait_for_finished(self);
+    }
+    stress_end(system);
+    printf("    %u of %u times at once\n", atomic_load(&yard.met), rounds);
+    CHECK(atomic_load(&yard.met) >= rounds / 2);
+}
+
 /* ---- floods ------------------------------------------------------------------------------- */
 
 enum { FLOODERS = 4, WALKERS = 16, TICKERS = 8, FLOOD_WINDOW = 1000 };
@@ -450,6 +511,7 @@ static void a_million_letters_die_with_their_actor(void)
 
 static const test_case cases[] = {
     TEST(no_worker_sleeps_while_heavy_actors_wait),
+    TEST(two_long_handlers_told_at_once_do_not_wait_for_each_other),
     TEST(a_flood_stops_nobody),
     TEST(each_sender_of_a_slow_consumer_knows_what_became_of_his_messages),
     TEST(a_million_letters_die_with_their_actor),
