@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
-/* Goal: a million actors at once: each hears what it is told, ends as it was asked to, and leaves
- * nothing behind; the next million lives in the same slots.
+/* Goal: a crowd of actors, a million in scripts/soak: each hears what it is told, ends as it was asked
+ * to, and leaves nothing behind; the next crowd lives in the same slots.
  * Method: districts spawn their shares at the same time, in one long handler each, so that members
  * are taken over while others are still spawned. Each greets its own members, then its neighbor's;
  * at last it greets its neighbor's once more and stops them in all three ways, while the main thread
@@ -60,7 +60,7 @@ static noh_err on_member_stop(noh_self *self, member *me, const noh_exit *exit)
     } else {
         CHECK_EQ(end_of(me->number), NOH_STOP_NOW);
         CHECK_EQ(exit->kind, NOH_EXIT_SHUTDOWN);
-        CHECK(me->heard <= GREETINGS + 1);
+        CHECK(me->heard == GREETINGS || me->heard == GREETINGS + 1);
         atomic_fetch_add(&crowd.stopped, 1);
     }
     return NOH_OK;
@@ -140,6 +140,17 @@ static uint64_t actors_of(noh_system *system)
     return stats.actors;
 }
 
+/* Nobody sends any more. Who has not started would end without a hook. */
+static void wait_until_heard(noh_system *system)
+{
+    noh_ledger ledger;
+    do {
+        stress_sleep_us(1000);
+        CHECK_OK(noh_ledger_read(system, &ledger));
+    } while (ledger.handled + noh_ledger_dead(&ledger) != ledger.sent);
+    CHECK_EQ(ledger.queued, 0);
+}
+
 static void live_once(noh_system *system, const noh_ref *districts)
 {
     noh_self *self = noh_system_self(system);
@@ -154,7 +165,7 @@ static void live_once(noh_system *system, const noh_ref *districts)
         CHECK_OK(noh_tell(self, districts[i], visit));
     }
     wait_for_all(self);
-    (void)stress_balance(system);
+    wait_until_heard(system);
     CHECK_EQ(actors_of(system), count + DISTRICTS);
     for (unsigned i = 0; i < DISTRICTS; i++) {
         CHECK_OK(noh_tell(self, districts[i], clear));
@@ -189,18 +200,18 @@ static void live(unsigned workers, uint64_t actors)
     free(crowd.members);
 }
 
-static void a_million_live_and_end_on_two_workers(void)
+static void a_crowd_lives_and_ends_on_two_workers(void)
 {
-    live(2, stress_rounds(1000000));
+    live(2, stress_rounds(250000));
 }
 
-static void a_million_live_and_end_on_four_workers(void)
+static void a_crowd_lives_and_ends_on_four_workers(void)
 {
-    live(4, stress_rounds(1000000));
+    live(4, stress_rounds(250000));
 }
 
 static const test_case cases[] = {
-    TEST(a_million_live_and_end_on_two_workers),
-    TEST(a_million_live_and_end_on_four_workers),
+    TEST(a_crowd_lives_and_ends_on_two_workers),
+    TEST(a_crowd_lives_and_ends_on_four_workers),
 };
 TEST_MAIN(cases)
