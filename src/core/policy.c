@@ -8,7 +8,9 @@
  * Rule 2  Light actors are never stolen. Heavy ones are pulled: an idle worker asks the one with the
  *         most heavy work; the owner answers between two messages with half of it.
  * Rule 3  Who waits behind a long handler is taken over by another worker (lease.h): an idle one that
- *         naps and looks, or, when there is none, busy ones at their samples.
+ *         naps and looks, or, when there is none, busy ones at their samples. Who is left behind
+ *         shall not have a worker for itself: light, it follows the others; heavy, its worker asks
+ *         for half of them.
  * Rule 4  Light actors flow downhill: woken by a message from a worker of a lower number, they move
  *         there; so do those that mostly send there, when a sample shows it. A direction, so two
  *         partners cannot swap; it alone brings split chatter together.
@@ -50,6 +52,7 @@ enum {
 };
 
 static void look_around(nohi_worker *w, int64_t now_ns);
+static void rejoin(nohi_worker *w, const nohi_kind *kind);
 static bool seize(nohi_worker *w, nohi_worker *victim, bool all);
 
 /* ---- rule 1 ------------------------------------------------------------------------------- */
@@ -176,6 +179,7 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     if (queued_ns > WAKE_NS) {
         wake_a_sleeper(w);
     }
+    rejoin(w, kind);
 }
 
 /* Worker `usual`; in the hostile build any, to see what depends on it. */
@@ -187,6 +191,16 @@ static nohi_worker *any_worker(nohi_worker *w, unsigned usual)
 }
 
 /* ---- rule 2 ------------------------------------------------------------------------------- */
+
+/* Asks for half of its heavy work. 0, or who had asked before: its id + 1. */
+static uint32_t put_question(nohi_worker *w, nohi_worker *victim)
+{
+    uint32_t asker = 0;
+    if (cas_relaxed(&victim->balance.attention, &asker, w->id + 1)) { /* re-checked by give */
+        nohi_hint_raise(&victim->mail);
+    }
+    return asker;
+}
 
 bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
 {
@@ -208,11 +222,10 @@ bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
     if (victim == NULL) {
         return false;
     }
-    uint32_t nobody = 0;
-    if (cas_relaxed(&victim->balance.attention, &nobody, w->id + 1)) { /* re-checked by give */
-        nohi_hint_raise(&victim->mail);
+    uint32_t asker = put_question(w, victim);
+    if (asker == 0) {
         w->policy.asked_ns = now_ns;
-    } else if (nobody == w->id + 1 && now_ns - w->policy.asked_ns > PATIENCE_NS) {
+    } else if (asker == w->id + 1 && now_ns - w->policy.asked_ns > PATIENCE_NS) {
         w->policy.asked_ns = now_ns;
         (void)seize(w, victim, false);
     }
@@ -225,10 +238,25 @@ static bool may_move(nohi_actor *a)
            (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED) == 0;
 }
 
+/* Whom to pick. */
+typedef bool may_fn(nohi_worker *w, nohi_actor *a);
+
+static bool may_seize(nohi_worker *w, nohi_actor *a)
+{
+    (void)w;
+    return may_move(a);
+}
+
 static bool may_give(nohi_worker *w, nohi_actor *a)
 {
     nohi_kind *kind = may_move(a) ? nohi_policy_kind(w, nohi_actor_behavior(a)) : NULL;
     return kind != NULL && (is_heavy(kind) || nohi_hostile_chance(2));
+}
+
+static bool may_rejoin(nohi_worker *w, nohi_actor *a)
+{
+    nohi_kind *kind = may_move(a) ? nohi_policy_kind(w, nohi_actor_behavior(a)) : NULL;
+    return kind != NULL && is_light(kind);
 }
 
 /* Actors taken out of a run list, oldest first; still QUEUED. */
@@ -239,7 +267,7 @@ typedef struct picked {
 } picked;
 
 /* Takes at most `most` actors out of the run list of `w`. The owner of the list, or its thief. */
-static picked pick(nohi_worker *w, uint32_t most, bool heavy)
+static picked pick(nohi_worker *w, uint32_t most, may_fn *may)
 {
     picked taken = {0};
     uint32_t first = load_relaxed(&w->run_first); /* private */
@@ -248,7 +276,7 @@ static picked pick(nohi_worker *w, uint32_t most, bool heavy)
     while (*link != 0 && taken.count < most) {
         uint32_t index = *link;
         nohi_actor *a = nohi_slots_at(w->slots, index);
-        if (heavy ? !may_give(w, a) : !may_move(a)) {
+        if (!may(w, a)) {
             last_kept = index;
             link = &a->run_next;
             continue;
@@ -276,23 +304,31 @@ static void move(nohi_worker *w, picked taken, nohi_worker *to)
     }
 }
 
-void nohi_policy_give(nohi_worker *w)
+static void hand_over(nohi_worker *w, picked taken, nohi_worker *to)
 {
-    uint32_t asker = load_relaxed(&w->balance.attention); /* only we reset it */
-    if (asker == 0) {
-        return;
-    }
-    store_relaxed(&w->balance.attention, 0);
-    nohi_worker *to = nohi_system_home(w->system, asker - 1);
-    uint32_t length = queue_length(w);
-    picked taken = pick(w, length / 2, true);
-    store_relaxed(&w->balance.queued_ns, /* none: until the next sample knows better */
-                  taken.count == 0 ? 0 : w->policy.heavy_turn_ns * (length - taken.count));
     if (taken.count > 0) {
         move(w, taken, to); /* on their way */
         if (nohi_stack_push(&to->handed, taken.first, &taken.last->run_next)) {
             nohi_worker_notify(w, to);
         }
+    }
+}
+
+static void give_half(nohi_worker *w, nohi_worker *to)
+{
+    uint32_t length = queue_length(w);
+    picked taken = pick(w, length / 2, may_give);
+    store_relaxed(&w->balance.queued_ns, /* none: until the next sample knows better */
+                  taken.count == 0 ? 0 : w->policy.heavy_turn_ns * (length - taken.count));
+    hand_over(w, taken, to);
+}
+
+void nohi_policy_give(nohi_worker *w)
+{
+    uint32_t asker = load_relaxed(&w->balance.attention); /* only we reset it */
+    if (asker != 0) {
+        store_relaxed(&w->balance.attention, 0);
+        give_half(w, nohi_system_home(w->system, asker - 1));
     }
 }
 
@@ -307,7 +343,7 @@ static bool seize(nohi_worker *w, nohi_worker *victim, bool all)
     }
     nohi_send_push_chain_of(w, victim);
     nohi_worker_take_in(w, victim, in_hand);
-    picked taken = pick(victim, all ? SEIZE_MAX : queue_length(victim) / 2, false);
+    picked taken = pick(victim, all ? SEIZE_MAX : queue_length(victim) / 2, may_seize);
     move(w, taken, w);
     nohi_lease_give_back(&victim->lease, victim->id);
     for (uint32_t index = taken.first; index != 0;) {
@@ -345,6 +381,30 @@ static void look_at(nohi_worker *w, nohi_worker *other, int64_t now_ns)
     } else if (now_ns >= load_relaxed(&b->seize_ns) && has_waiting(other)) {
         bool fruitful = seize(w, other, true); /* each costs the other an interrupt */
         store_relaxed(&b->seize_ns, now_ns + (fruitful ? AGAIN_NS : FRUITLESS_NS));
+        if (fruitful) {
+            store_relaxed(&b->robbed_by, w->id + 1); /* read late, it costs time */
+        }
+    }
+}
+
+/* After a sample that says what sort was left behind by a seizure. */
+static void rejoin(nohi_worker *w, const nohi_kind *kind)
+{
+    uint32_t thief = load_relaxed(&w->balance.robbed_by); /* written by thieves */
+    bool asks = is_heavy(kind) && w->policy.heavy_turn_ns < STUCK_NS;
+    if (thief == 0 || (!asks && !is_light(kind))) {
+        return;
+    }
+    nohi_worker *other = nohi_system_home(w->system, thief - 1);
+    if (is_as_seen(other)) {
+        return;
+    }
+    store_relaxed(&w->balance.robbed_by, 0);
+    if (asks) {
+        (void)put_question(w, other);
+    } else {
+        hand_over(w, pick(w, SEIZE_MAX, may_rejoin), other);
+        w->policy.flow_home = (int)other->id;
     }
 }
 
@@ -360,7 +420,8 @@ static void look_around(nohi_worker *w, int64_t now_ns)
             nohi_policy_want_watcher(w);
         }
         w->policy.look_at = (w->policy.look_at + 1) % system->worker_count;
-        if (w->policy.look_at != w->id) {
+        if (w->policy.look_at != w->id &&
+            w->kind == NOHI_WORKER) { /* a loop has other things to do */
             look_at(w, nohi_system_home(system, w->policy.look_at), now_ns);
         }
     }
@@ -412,19 +473,18 @@ static int flow_to(nohi_worker *w, int home)
 
 int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender)
 {
-    int sends_to = w->policy.flow_home;
+    int decided = w->policy.flow_home;
     w->policy.flow_home = NOHI_STAY;
     if (nohi_hostile_chance(4) && !(load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
         return (int)any_worker(w, w->id)->id;
     }
-    if (w->id == 0 || w->kind != NOHI_WORKER ||
-        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
+    if (w->kind != NOHI_WORKER || (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
         return NOHI_STAY;
     }
-    if (sends_to != NOHI_STAY) {
-        return flow_to(w, sends_to);
+    if (decided != NOHI_STAY) {
+        return flow_to(w, decided);
     }
-    if (noh_ref_is_none(sender)) {
+    if (w->id == 0 || noh_ref_is_none(sender)) {
         return NOHI_STAY;
     }
     nohi_kind *kind = nohi_policy_kind(w, nohi_actor_behavior(a));

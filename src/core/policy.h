@@ -35,7 +35,7 @@ typedef struct nohi_policy {
     bool watches;         /* is the one who looks at those who are busy */
     int64_t rested_ns;    /* when it last had nothing to do */
     uint32_t look_at;     /* whom it looked at last */
-    int flow_home;        /* the sampled actor mostly sends there; or NOHI_STAY */
+    int flow_home;        /* where the sampled actor should go, or NOHI_STAY */
 } nohi_policy;
 
 /* The public half. */
@@ -46,6 +46,7 @@ typedef struct nohi_balance {
     atom(uint64_t) seen_handled;
     atom(int64_t) seize_ns;
     atom(uint32_t) seen_turn;
+    atom(uint32_t) robbed_by; /* 0, or the id + 1 of who seized nearly all that were here */
 } nohi_balance;
 
 typedef struct nohi_worker nohi_worker;

@@ -304,6 +304,7 @@ static void sleep_until(nohi_worker *w, int64_t now_ns, int64_t next_ns)
 static void rest(nohi_worker *w)
 {
     store_relaxed(&w->balance.queued_ns, 0); /* counter */
+    store_relaxed(&w->balance.robbed_by, 0); /* nobody was left behind */
     if (NOHI_UNLIKELY(nohi_is_stopping(w->system))) {
         nohi_system_note_rest(w->system);
     }
