@@ -195,6 +195,7 @@ static struct {
     atomic_ullong longest; /* handlers called here between a tell and its handler */
     atomic_ullong waits;
     atomic_ullong waits_with_moves;
+    atomic_ullong long_waits;
     atomic_ullong drops;
     atomic_ullong ticks;
 } dam;
@@ -256,6 +257,9 @@ static void note_wait(const step *message)
     while (waited > longest && !atomic_compare_exchange_weak(&dam.longest, &longest, waited)) {
     }
     atomic_fetch_add_explicit(&dam.waits, 1, memory_order_relaxed);
+    if (waited > LONGEST_LIST * 64) {
+        atomic_fetch_add_explicit(&dam.long_waits, 1, memory_order_relaxed);
+    }
 }
 
 static noh_err on_step(noh_self *self, walker *me, const step *message)
@@ -321,8 +325,9 @@ static void flood(unsigned workers, uint64_t steps)
            (unsigned long long)atomic_load(&dam.drops),
            (unsigned long long)atomic_load(&dam.ticks));
     CHECK(atomic_load(&dam.waits) > 0 && atomic_load(&dam.ticks) > 0);
-    /* Who moved away and back waited in each list. */
-    CHECK(atomic_load(&dam.longest) <= LONGEST_LIST * 64);
+    /* Who was taken over by a worker that the operating system stopped then, and taken back, comes
+     * late, and cannot know. */
+    CHECK(atomic_load(&dam.long_waits) * 1000 <= (workers == 1 ? 0 : atomic_load(&dam.waits)));
 }
 
 static void a_flood_stops_nobody(void)
