@@ -174,6 +174,64 @@ static void two_long_handlers_told_at_once_do_not_wait_for_each_other(void)
     CHECK(atomic_load(&yard.met) >= rounds / 2);
 }
 
+/* ---- a long handler, and what it has told ------------------------------------------------- */
+
+NOH_MESSAGE(hurry);
+
+static struct {
+    noh_ref driver;
+    noh_ref runner;
+    atomic_uint ran;
+} errand;
+
+NOH_NO_STATE(runner);
+
+static noh_err on_hurry(noh_self *self, runner *me, const hurry *message)
+{
+    atomic_fetch_add(&errand.ran, 1);
+    return NOH_OK;
+}
+
+NOH_BEHAVIOR(runner, NOH_ON(hurry, on_hurry));
+
+typedef struct master {
+    unsigned rounds;
+} master;
+
+/* Is long at first, so that its worker knows it, and then as long as the runner takes. */
+static noh_err on_errand(noh_self *self, master *me, const again *message)
+{
+    unsigned before = atomic_load(&errand.ran);
+    CHECK_OK(noh_tell(self, errand.runner, hurry));
+    if (me->rounds++ < 3) {
+        stress_busy(LONG_NS);
+    } else {
+        while (atomic_load(&errand.ran) == before) {
+            sched_yield();
+        }
+    }
+    return noh_tell(self, errand.driver, finished);
+}
+
+NOH_BEHAVIOR(master, NOH_ON(again, on_errand));
+
+static void who_is_told_by_a_long_handler_does_not_wait_for_its_end(void)
+{
+    memset(&errand, 0, sizeof errand);
+    noh_system *system = stress_start(2);
+    noh_self *self = noh_system_self(system);
+    errand.driver = noh_self_ref(self);
+    errand.runner = noh_spawn(self, runner);
+    noh_ref ref = noh_spawn(self, master);
+    unsigned rounds = (unsigned)stress_rounds(200);
+    for (unsigned i = 0; i < rounds; i++) {
+        CHECK_OK(noh_tell(self, ref, again));
+        wait_for_finished(self);
+    }
+    CHECK(atomic_load(&errand.ran) + 3 >= rounds);
+    stress_end(system);
+}
+
 /* ---- floods ------------------------------------------------------------------------------- */
 
 enum { FLOODERS = 4, WALKERS = 16, TICKERS = 8, FLOOD_WINDOW = 1000 };
@@ -517,6 +575,7 @@ static void a_million_letters_die_with_their_actor(void)
 static const test_case cases[] = {
     TEST(no_worker_sleeps_while_heavy_actors_wait),
     TEST(two_long_handlers_told_at_once_do_not_wait_for_each_other),
+    TEST(who_is_told_by_a_long_handler_does_not_wait_for_its_end),
     TEST(a_flood_stops_nobody),
     TEST(each_sender_of_a_slow_consumer_knows_what_became_of_his_messages),
     TEST(a_million_letters_die_with_their_actor),
