@@ -1,3 +1,5 @@
-# changes 7
-# Handled messages are not counted. Sent ones are: the count is a mark that the lease needs, too.
+# changes 8
+# Handled messages are not counted, nor those that are taken in hand. Other sent ones are: the count is
+# a mark that the lease needs, too.
 /bump(&w->counts\.handled);/d
+/bump(&w->counts\.held);/d
