@@ -206,8 +206,9 @@ NOHI_INLINE void begin_turn(nohi_worker *w, nohi_actor *a, noh_ref ref)
 NOHI_INLINE bool may_pass_on(nohi_worker *w, nohi_actor *a, const nohi_message *message)
 {
     return message != NULL && load_relaxed(&w->run_first) == 0 && !nohi_hint_is_raised(&w->mail) &&
-           --w->policy.countdown >= 0 && nohi_inbox_is_empty(&a->gate.inbox) && a->flags == 0 &&
-           !nohi_hostile_chance(4);
+           --w->policy.countdown >= 0 && nohi_gate_home(&a->gate) == w->id && /* CHN-2 */
+           nohi_gate_generation(&a->gate) == message->generation &&
+           nohi_inbox_is_empty(&a->gate.inbox) && a->flags == 0 && !nohi_hostile_chance(4);
 }
 
 /* The turns of who got the letter in hand, and so on. */
@@ -223,8 +224,6 @@ static NOHI_NOINLINE void pass_on(nohi_worker *w, nohi_actor *a)
         if (NOHI_UNLIKELY(handler == NULL)) {
             break;
         }
-        NOHI_CHECK(CHN_2, nohi_gate_home(&a->gate) == w->id &&
-                              nohi_gate_generation(&a->gate) == message->generation);
         nohi_chain_drop(&w->chain);
         a->flags = NOHI_QUEUED;
         begin_turn(w, a, (noh_ref){w->chain.ref});

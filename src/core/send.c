@@ -78,8 +78,7 @@ NOHI_INLINE bool put_straight(nohi_worker *w, nohi_actor *a, noh_ref to, nohi_me
 /* The same for one that is idle, while nobody waits here: taken in hand (SND-4). */
 NOHI_INLINE bool hold(nohi_worker *w, nohi_actor *a, noh_ref to, nohi_message *m)
 {
-    uint32_t token = nohi_lease_token(&w->lease); /* first: CHN-2 */
-    if (NOHI_UNLIKELY(nohi_gate_home(&a->gate) != token || !is_meant(a, to) ||
+    if (NOHI_UNLIKELY(nohi_gate_home(&a->gate) != nohi_lease_token(&w->lease) || !is_meant(a, to) ||
                       (int32_t)load_relaxed(&a->mailbox_max) <= 0)) { /* who is idle has room */
         return false;
     }
@@ -313,15 +312,18 @@ static void push_letters(nohi_worker *w, const nohi_letters *letters)
     push(w, letters->to, letters->newest, letters->oldest);
 }
 
-/* A letter in hand, unless others are before it in the inbox: into its receiver's queue. In the lease. */
+/* A letter in hand, for who is still at home here, and unless others are before it in the inbox: into
+ * its receiver's queue. In the lease. */
 static bool append_in_hand(nohi_worker *w, const nohi_letters *letters)
 {
     nohi_actor *a = letters->to;
-    if (!letters->in_hand || !nohi_inbox_is_empty(&a->gate.inbox)) {
+    nohi_message *message = (nohi_message *)letters->newest;
+    if (!letters->in_hand || nohi_gate_home(&a->gate) != w->id ||
+        nohi_gate_generation(&a->gate) != message->generation ||
+        !nohi_inbox_is_empty(&a->gate.inbox)) {
         return false;
     }
-    NOHI_CHECK(CHN_2, nohi_gate_home(&a->gate) == w->id);
-    nohi_actor_append(a, (nohi_message *)letters->newest);
+    nohi_actor_append(a, message);
     nohi_worker_queue(w, a);
     return true;
 }

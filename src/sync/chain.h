@@ -11,12 +11,13 @@
  *             in hand       one letter, put there by the owner without a look at the lease
  * Owner       the worker, in a handler; between two turns it needs no lease. A thief may take.
  * Invariants  CHN-1  who takes has all letters, and nobody else has them.
- *             CHN-2  the receiver of a letter in hand is at home here.
+ *             CHN-2  nobody reads what the owner writes into the next chain.
+ *             The receiver of a letter in hand may move, with a thief that came between the owner's look
+ *             at its home and the hold: so who handles the letter, or queues it, looks again.
  * Ordering    hold      the letter; store to release  <->  take: load to acquire       CHN-1
- *             before a hold the owner looks at the token, and then at the receiver's home (lease.h);
- *             a thief revokes the token, has its barrier, takes the chain, and only then moves
- *             anybody. So the owner sees that the receiver has moved, or the token revoked, or else
- *             the thief's barrier comes later, and the thief finds the letter.         CHN-2
+ *             take      reads; revoked token before, store to NULL. An owner that sees the NULL
+ *             looks at the token before it holds, and by the thief's barrier finds it revoked, or
+ *             given back (lease.h), which is an acquire.                               CHN-2
  *             all else is ordered by the lease.
  * Why not     a second field beside the chain: another look in each tell and in each turn. */
 #ifndef NOHI_CHAIN_H

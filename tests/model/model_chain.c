@@ -75,8 +75,7 @@ static void push(nohi_letter *newest, nohi_letter *oldest)
 
 static bool append_in_hand(const nohi_letters *letters)
 {
-    MODEL_CHECK(nohi_gate_home(&S->b.gate) == OWNER);
-    if (!nohi_inbox_is_empty(&S->b.gate.inbox)) {
+    if (nohi_gate_home(&S->b.gate) != OWNER || !nohi_inbox_is_empty(&S->b.gate.inbox)) {
         return false;
     }
     append(letters->newest);
@@ -96,11 +95,8 @@ static void nohi_send_push_chain(void)
 
 static bool hold(nohi_letter *letter)
 {
-    unsigned early = nohi_gate_home(&S->b.gate); /* one look more: of the mutant */
     bool looks = !MODEL_MUTANT("takes in hand without a look at the lease");
-    uint32_t token = looks ? nohi_lease_token(&S->lease) : OWNER;
-    bool late = !MODEL_MUTANT("looks at the home before the token");
-    if ((late ? nohi_gate_home(&S->b.gate) : early) != token) {
+    if (nohi_gate_home(&S->b.gate) != (looks ? nohi_lease_token(&S->lease) : OWNER)) {
         return false;
     }
     nohi_chain_hold(&S->chain, &S->b, SLOT_OF_B, letter);
@@ -157,8 +153,8 @@ static void pass_on(void)
         return;
     }
     nohi_letter *letter = nohi_chain_in_hand(&S->chain);
-    MODEL_CHECK(nohi_gate_home(&S->b.gate) == OWNER);
-    if (nohi_inbox_is_empty(&S->b.gate.inbox) && !S->b.queued) {
+    bool here = nohi_gate_home(&S->b.gate) == OWNER || MODEL_MUTANT("passes on to who has left");
+    if (here && nohi_inbox_is_empty(&S->b.gate.inbox) && !S->b.queued) {
         nohi_chain_drop(&S->chain);
         handle(letter);
         return;
@@ -223,10 +219,15 @@ static void thief(unsigned thread)
     if (letters.to != NULL) {
         push(letters.newest, letters.oldest); /* and announced, so that it is taken in: */
     }
-    if (letters.to != NULL || S->b.queued) {
+    /* Told by somebody else, it is taken in, too. */
+    bool taken = letters.to != NULL || S->b.queued || nohi_model_choose(2) == 0;
+    if (taken) {
         nohi_gate_move(&S->b.gate, thread);
     }
     nohi_lease_give_back(&S->lease, OWNER);
+    if (taken) {
+        S->b.queued = false; /* its turn has come, here */
+    }
 }
 
 static void who_is_elsewhere(unsigned thread)
@@ -252,9 +253,12 @@ static const model_weakened weakened[] = {
 };
 
 static const model_mutant mutants[] = {
-    {"straight past the letter in hand", ALL},          {"keeps the letter in hand", ALL},
-    {"takes in hand without a look at the lease", ALL}, {"looks at the home before the token", ALL},
-    {"does not look at the token after the turn", ALL}, {NULL, 0},
+    {"passes on to who has left", ALL},
+    {"straight past the letter in hand", ALL},
+    {"keeps the letter in hand", ALL},
+    {"takes in hand without a look at the lease", ALL},
+    {"does not look at the token after the turn", ALL},
+    {NULL, 0},
 };
 
 MODEL(chain, .about = "a letter in hand is handled once, before all that is told later",
