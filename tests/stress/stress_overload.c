@@ -182,6 +182,7 @@ static struct {
     noh_ref driver;
     noh_ref runner;
     atomic_uint ran;
+    atomic_uint met; /* the runner ran while the one who had told it was in its handler */
 } errand;
 
 NOH_NO_STATE(runner);
@@ -194,27 +195,21 @@ static noh_err on_hurry(noh_self *self, runner *me, const hurry *message)
 
 NOH_BEHAVIOR(runner, NOH_ON(hurry, on_hurry));
 
-typedef struct master {
-    unsigned rounds;
-} master;
+NOH_NO_STATE(master);
 
-/* Is long at first, so that its worker knows it, and then as long as the runner takes. */
 static noh_err on_errand(noh_self *self, master *me, const again *message)
 {
     unsigned before = atomic_load(&errand.ran);
     CHECK_OK(noh_tell(self, errand.runner, hurry));
-    if (me->rounds++ < 3) {
-        stress_busy(LONG_NS);
-    } else {
-        while (atomic_load(&errand.ran) == before) {
-            sched_yield();
-        }
-    }
+    stress_busy(LONG_NS);
+    atomic_fetch_add(&errand.met, atomic_load(&errand.ran) > before);
     return noh_tell(self, errand.driver, finished);
 }
 
 NOH_BEHAVIOR(master, NOH_ON(again, on_errand));
 
+/* The letter is in its worker's hand, and in no list. Where the machine has other work, nobody may look
+ * in time. */
 static void who_is_told_by_a_long_handler_does_not_wait_for_its_end(void)
 {
     memset(&errand, 0, sizeof errand);
@@ -223,13 +218,14 @@ static void who_is_told_by_a_long_handler_does_not_wait_for_its_end(void)
     errand.driver = noh_self_ref(self);
     errand.runner = noh_spawn(self, runner);
     noh_ref ref = noh_spawn(self, master);
-    unsigned rounds = (unsigned)stress_rounds(200);
+    unsigned rounds = (unsigned)stress_rounds(60);
     for (unsigned i = 0; i < rounds; i++) {
         CHECK_OK(noh_tell(self, ref, again));
         wait_for_finished(self);
     }
-    CHECK(atomic_load(&errand.ran) + 3 >= rounds);
     stress_end(system);
+    printf("    %u of %u times meanwhile\n", atomic_load(&errand.met), rounds);
+    CHECK(atomic_load(&errand.met) >= rounds / 2);
 }
 
 /* ---- floods ------------------------------------------------------------------------------- */
