@@ -8,9 +8,11 @@
  * Each number is the best of ROUNDS: what disturbs a loop makes it slower, never faster. What the loop
  * itself costs is in all of them. */
 #include "bell.h"
+#include "chain.h"
 #include "counted.h"
 #include "hint.h"
 #include "inbox.h"
+#include "lease.h"
 #include "park.h"
 #include "pool.h"
 #include "slots.h"
@@ -422,6 +424,38 @@ static void counted_hold_and_release(unsigned count)
     }
 }
 
+static nohi_lease lease;
+
+static void lease_mark_sends(unsigned count)
+{
+    nohi_lease_init(&lease, 1);
+    for (unsigned i = 0; i < count; i++) {
+        nohi_lease_begin_send(&lease);
+        (void)nohi_lease_token(&lease);
+        nohi_lease_end_send(&lease);
+    }
+}
+
+static void lease_mark_turns(unsigned count)
+{
+    nohi_lease_init(&lease, 1);
+    for (unsigned i = 0; i < count; i++) {
+        nohi_lease_begin_turn(&lease, 1);
+        (void)nohi_lease_end_turn(&lease);
+    }
+}
+
+static nohi_chain chain;
+
+static void chain_hold_and_drop(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        nohi_chain_hold(&chain, (nohi_actor *)letters, i, &letters[i % BATCH]);
+        store_relaxed(&word, nohi_chain_in_hand(&chain) != NULL);
+        nohi_chain_drop(&chain);
+    }
+}
+
 /* ---- slots, gate -------------------------------------------------------------------------- */
 
 static nohi_slots slots;
@@ -546,6 +580,9 @@ static const row rows[] = {
     {"pool, take + give", pool_take_and_give, MANY, "malloc + free", malloc_and_free},
     {"pool, taken here, given there", pool_across, SOME, "inbox, two threads", inbox_across},
     {"bell, enter + leave", bell_enter_and_leave, MANY, "2 fetch_add", two_fetch_adds},
+    {"lease, marks of a send", lease_mark_sends, MANY, "load + store", load_and_store},
+    {"lease, marks of a turn", lease_mark_turns, MANY, "load + store", load_and_store},
+    {"chain, hold + drop", chain_hold_and_drop, MANY, "load + store", load_and_store},
     {"counted, hold + release", counted_hold_and_release, MANY, "2 fetch_add", two_fetch_adds},
     {"(a store)", plain_store, MANY, "load", plain_load},
     {"(a mutex that two want)", mutex_by_two, SOME, "mutex", lock_and_unlock},

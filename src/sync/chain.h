@@ -8,7 +8,7 @@
  *             handler has ended. That saves a fifth of all instructions between two handlers.
  * States      to == NULL    none
  *             open          it may grow; changed in the lease alone (lease.h)
- *             in hand       one letter, put there by the owner without a look at the lease
+ *             in hand       one letter, put there by the owner without entering the lease
  * Owner       the worker, in a handler; between two turns it needs no lease. A thief may take.
  * Invariants  CHN-1  who takes has all letters, and nobody else has them.
  *             CHN-2  nobody reads what the owner writes into the next chain.
