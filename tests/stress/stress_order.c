@@ -10,7 +10,7 @@
  * Causality: A tells C, then B, and B tells C, who must hear A first. */
 #include "stress.h"
 
-enum { ROVERS = 48, QUIET_POINTS = 8 };
+enum { ROVERS = 48, QUIET_POINTS = 8, PATIENCE = 50 };
 
 NOH_MESSAGE(numbered, (uint32_t, from), (uint64_t, number));
 NOH_MESSAGE(token);
@@ -33,7 +33,6 @@ typedef struct rover {
     uint64_t chance;
     const noh_self *seen; /* differs from worker to worker */
     uint64_t handled;
-    uint64_t moves;
     uint64_t told[ROVERS];
     uint64_t heard[ROVERS];
 } rover;
@@ -77,7 +76,7 @@ static void note_move(noh_self *self, rover *me)
 {
     if (me->seen != self) {
         me->seen = self;
-        me->moves++;
+        atomic_fetch_add(&field.moves, 1);
     }
 }
 
@@ -114,7 +113,6 @@ static noh_err on_numbered(noh_self *self, rover *me, const numbered *message)
 static noh_err on_rover_stop(noh_self *self, rover *me, const noh_exit *exit)
 {
     atomic_fetch_add(&field.handled, me->handled);
-    atomic_fetch_add(&field.moves, me->moves);
     memcpy(field.told[me->index], me->told, sizeof me->told);
     memcpy(field.heard[me->index], me->heard, sizeof me->heard);
     return NOH_OK;
@@ -157,7 +155,9 @@ static void rove(unsigned workers, uint64_t tells)
         field.rovers[i] = i % 3 == 0 ? noh_spawn(self, light_rover, .index = i)
                                      : noh_spawn(self, rover, .index = i);
     }
-    for (unsigned i = 0; i < QUIET_POINTS; i++) {
+    /* Again, if they have stayed where they were: a short time may be too short for the policy. */
+    for (unsigned i = 0;
+         i < QUIET_POINTS || (i < PATIENCE * QUIET_POINTS && atomic_load(&field.moves) == 0); i++) {
         rove_until_quiet(system, tells / QUIET_POINTS);
     }
     uint64_t sent = stress_end(system);
