@@ -12,14 +12,14 @@
  *                    before any other letter is sent, also one at home, since a thief may take its
  *                    receiver away while the handler still runs (lease.h), and at the end of the
  *                    handler.
- *             SND-4  a chain that is held in hand is one letter, told by a handler to an actor at
- *                    home while nobody waits there. Its receiver is not touched before the chain is
- *                    pushed, or before the next turn, which may be the receiver's, with that letter.
  *             SND-3  a bound given at spawn is exact: `inbox_len` counts all messages of such a
  *                    mailbox; each of them asks for its place, and is `placed` until it leaves the
  *                    queue. The common bound is kept by estimate: `local_len` may be a batch too
  *                    high, so that much is let in more; chains ask once. Notices and answers always
  *                    find room.
+ *             SND-4  a chain that is held in hand is one letter, told by a handler to an actor at
+ *                    home while nobody waits there. Its receiver is not touched before the chain is
+ *                    pushed, or before the next turn, which may be the receiver's, with that letter.
  * Why not     one chain for each of several targets: 2 to 3 times cheaper for fan-out across
  *             workers, but it breaks SND-2. */
 #include "send.h"
@@ -102,7 +102,7 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     nohi_actor *a = nohi_worker_slot(w, index);
     nohi_message *m = nohi_message_small(&w->pool, type, message, NOHI_TELL, 0);
     m->from = self->ref;
-    m->generation = (uint32_t)(to.bits >> NOHI_INDEX_BITS); /* compared with the node, too */
+    m->generation = (uint32_t)(to.bits >> NOHI_INDEX_BITS); /* is_meant looks at all bits */
     if (NOHI_LIKELY(nohi_chain_is_none(&w->chain)) &&       /* SND-2 */
         NOHI_LIKELY(load_relaxed(&w->run_first) == 0        /* private, or a hint */
                         ? hold(w, a, to, m)

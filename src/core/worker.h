@@ -108,8 +108,8 @@ struct nohi_worker {
     alignas(NOHI_CACHELINE) nohi_counts counts;
     atom(const noh_type *) running_type; /* of the message in hand, or last; for the stop report */
     nohi_lease
-        lease; /* host loops: NOHI_NOWHERE between two runs, so that their sends take the long
-                         way, which wakes them */
+        lease; /* NOHI_NOWHERE: plain threads; host loops between two runs, so that their sends
+                         take the long way, which wakes them */
 
     /* any thread */
     alignas(NOHI_CACHELINE) nohi_hint mail; /* something lies in one of these: */
