@@ -6,11 +6,11 @@
  *         remote sends, over messages handled and sent; a running mean per behavior and worker, from
  *         sampled turns only.
  * Rule 2  Light actors are never stolen. Heavy ones are pulled: an idle worker asks the one with the
- *         most heavy work; the owner answers between two messages with half of it.
+ *         most heavy work; a busy one, at a sample, another that has more than twice its own. The
+ *         owner answers between two messages with half of what it has more.
  * Rule 3  Who waits behind a long handler is taken over by another worker (lease.h): an idle one that
  *         naps and looks, or, when there is none, busy ones at their samples. Who is left behind
- *         shall not have a worker for itself: light, it follows the others; heavy, its worker asks
- *         for half of them.
+ *         shall not have a worker for itself: light, it follows the others (heavy: rule 2).
  * Rule 4  Light actors flow downhill: woken by a message from a worker of a lower number, they move
  *         there; so do those that mostly send there, when a sample shows it. A direction, so two
  *         partners cannot swap; it alone brings split chatter together.
@@ -52,6 +52,7 @@ enum {
 };
 
 static void look_around(nohi_worker *w, int64_t now_ns);
+static void even_out(nohi_worker *w, int64_t queued_ns);
 static void rejoin(nohi_worker *w, const nohi_kind *kind);
 static bool seize(nohi_worker *w, nohi_worker *victim, bool all);
 
@@ -179,7 +180,11 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     if (queued_ns > WAKE_NS) {
         wake_a_sleeper(w);
     }
-    rejoin(w, kind);
+    if (is_heavy(kind)) {
+        even_out(w, queued_ns);
+    } else {
+        rejoin(w, kind);
+    }
 }
 
 /* Worker `usual`; in the hostile build any, to see what depends on it. */
@@ -192,7 +197,7 @@ static nohi_worker *any_worker(nohi_worker *w, unsigned usual)
 
 /* ---- rule 2 ------------------------------------------------------------------------------- */
 
-/* Asks for half of its heavy work. 0, or who had asked before: its id + 1. */
+/* Asks for a share of its heavy work. 0, or who had asked before: its id + 1. */
 static uint32_t put_question(nohi_worker *w, nohi_worker *victim)
 {
     uint32_t asker = 0;
@@ -230,6 +235,18 @@ bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
         (void)seize(w, victim, false);
     }
     return true;
+}
+
+/* One of the others in turn: is it to have so much more? */
+static void even_out(nohi_worker *w, int64_t queued_ns)
+{
+    nohi_system *system = w->system;
+    w->policy.compared = (w->policy.compared + 1) % system->worker_count;
+    nohi_worker *other = nohi_system_home(system, w->policy.compared);
+    int64_t more_ns = load_relaxed(&other->balance.queued_ns) - 2 * queued_ns; /* counter */
+    if (other != w && w->kind == NOHI_WORKER && more_ns > WAKE_NS) {
+        (void)put_question(w, other);
+    }
 }
 
 static bool may_move(nohi_actor *a)
@@ -314,12 +331,18 @@ static void hand_over(nohi_worker *w, picked taken, nohi_worker *to)
     }
 }
 
-static void give_half(nohi_worker *w, nohi_worker *to)
+/* Half of what it has more: of all, to one who has nothing. */
+static void give_share(nohi_worker *w, nohi_worker *to)
 {
     uint32_t length = queue_length(w);
-    picked taken = pick(w, length / 2, may_give);
+    int64_t turn_ns = w->policy.heavy_turn_ns;
+    int64_t more_ns = turn_ns * length - load_relaxed(&to->balance.queued_ns); /* counter */
+    uint32_t share = turn_ns == 0  ? length / 2
+                     : more_ns < 0 ? 0
+                                   : (uint32_t)(more_ns / turn_ns / 2);
+    picked taken = pick(w, share, may_give);
     store_relaxed(&w->balance.queued_ns, /* none: until the next sample knows better */
-                  taken.count == 0 ? 0 : w->policy.heavy_turn_ns * (length - taken.count));
+                  taken.count == 0 ? 0 : turn_ns * (length - taken.count));
     hand_over(w, taken, to);
 }
 
@@ -328,7 +351,7 @@ void nohi_policy_give(nohi_worker *w)
     uint32_t asker = load_relaxed(&w->balance.attention); /* only we reset it */
     if (asker != 0) {
         store_relaxed(&w->balance.attention, 0);
-        give_half(w, nohi_system_home(w->system, asker - 1));
+        give_share(w, nohi_system_home(w->system, asker - 1));
     }
 }
 
@@ -387,12 +410,11 @@ static void look_at(nohi_worker *w, nohi_worker *other, int64_t now_ns)
     }
 }
 
-/* After a sample that says what sort was left behind by a seizure. */
+/* Light ones that a seizure has left behind follow the others. */
 static void rejoin(nohi_worker *w, const nohi_kind *kind)
 {
     uint32_t thief = load_relaxed(&w->balance.robbed_by); /* written by thieves */
-    bool asks = is_heavy(kind) && w->policy.heavy_turn_ns < STUCK_NS;
-    if (thief == 0 || (!asks && !is_light(kind))) {
+    if (thief == 0 || !is_light(kind)) {
         return;
     }
     nohi_worker *other = nohi_system_home(w->system, thief - 1);
@@ -400,12 +422,8 @@ static void rejoin(nohi_worker *w, const nohi_kind *kind)
         return;
     }
     store_relaxed(&w->balance.robbed_by, 0);
-    if (asks) {
-        (void)put_question(w, other);
-    } else {
-        hand_over(w, pick(w, SEIZE_MAX, may_rejoin), other);
-        w->policy.flow_home = (int)other->id;
-    }
+    hand_over(w, pick(w, SEIZE_MAX, may_rejoin), other);
+    w->policy.flow_home = (int)other->id;
 }
 
 /* Two looks at the others in turn for who is busy; with a watcher about, none. */

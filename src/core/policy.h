@@ -35,6 +35,7 @@ typedef struct nohi_policy {
     bool watches;         /* is the one who looks at those who are busy */
     int64_t rested_ns;    /* when it last had nothing to do */
     uint32_t look_at;     /* whom it looked at last */
+    uint32_t compared;    /* whose heavy work it compared with its own last */
     int flow_home;        /* where the sampled actor should go, or NOHI_STAY */
 } nohi_policy;
 
@@ -66,7 +67,7 @@ bool nohi_policy_may_adopt(const nohi_worker *w, const nohi_worker *home);
 
 /* Rule 2, the thief: asks somebody who has heavy work waiting. True: worth looking again soon. */
 bool nohi_policy_ask(nohi_worker *w, int64_t now_ns);
-/* Rule 2, the owner: gives half of its heavy work to the worker that asks. */
+/* Rule 2, the owner: gives a share of its heavy work to the worker that asks. */
 void nohi_policy_give(nohi_worker *w);
 
 /* Rule 3. Before an idle worker sleeps: shall it nap, and look at the busy ones each time? */
