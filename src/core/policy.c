@@ -175,7 +175,8 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     }
     bool pulled = is_heavy(kind) && !(load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED);
     p->heavy_turn_ns += ((pulled ? turn_ns : 0) - p->heavy_turn_ns) / 8;
-    int64_t queued_ns = p->heavy_turn_ns * (p->heavy_turn_ns > 0 ? queue_length(w) : 0);
+    bool none_heavy = p->heavy_turn_ns < 8; /* a mean that is rounded never comes to 0 */
+    int64_t queued_ns = none_heavy ? 0 : p->heavy_turn_ns * queue_length(w);
     store_relaxed(&w->balance.queued_ns, queued_ns); /* counter */
     if (queued_ns > WAKE_NS) {
         wake_a_sleeper(w);
