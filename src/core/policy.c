@@ -6,7 +6,7 @@
  *         remote sends, over messages handled and sent; a running mean per behavior and worker, from
  *         sampled turns only.
  * Rule 2  Light actors are never stolen. Heavy ones are pulled: an idle worker asks the one with the
- *         most heavy work; a busy one, at a sample, another that has more than twice its own. The
+ *         most heavy work; a busy one, at a sample, another that has a quarter more than it. The
  *         owner answers between two messages with half of what it has more.
  * Rule 3  Who waits behind a long handler is taken over by another worker (lease.h): an idle one that
  *         naps and looks, or, when there is none, busy ones at their samples. Who is left behind
@@ -47,12 +47,17 @@ enum {
     STUCK_NS = NOHI_LIMIT(150000, 5000),     /* in one handler */
     AGAIN_NS = NOHI_LIMIT(50000, 5000),      /* the ones taken talk to others there */
     FRUITLESS_NS = NOHI_LIMIT(500000, 5000), /* nobody could be taken */
-    SEIZE_MAX = 4096, /* actors at once: the victim may have to wait for it */
-    WAKE_NS = 50000,  /* worth a wake-up, which costs the waker 12 to 16 us */
+    SEIZE_MAX = 4096,                   /* actors at once: the victim may have to wait for it */
+    WAKE_NS = 50000,                    /* worth a wake-up, which costs the waker 12 to 16 us */
+    NAP_NS = NOHI_LIMIT(100000, 10000), /* of the watcher: half of what makes a handler long */
+    DOZE_NS = NOHI_LIMIT(10000000, 1000000),
+    DOZERS_MAX = 2,  /* the other one dozes on when one has work */
+    QUIET_MAX = 100, /* looks before a dozer sleeps: a second */
+    DOZER = 1 << 16, /* in system->asleep, above those who sleep until they are woken */
 };
 
 static void look_around(nohi_worker *w, int64_t now_ns);
-static void even_out(nohi_worker *w, int64_t queued_ns);
+static void even_out(nohi_worker *w, int64_t queued_ns, int64_t now_ns);
 static void rejoin(nohi_worker *w, const nohi_kind *kind);
 static bool seize(nohi_worker *w, nohi_worker *victim, bool all);
 
@@ -182,7 +187,7 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
         wake_a_sleeper(w);
     }
     if (is_heavy(kind)) {
-        even_out(w, queued_ns);
+        even_out(w, queued_ns, now_ns);
     } else {
         rejoin(w, kind);
     }
@@ -238,14 +243,17 @@ bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
     return true;
 }
 
-/* One of the others in turn: is it to have so much more? */
-static void even_out(nohi_worker *w, int64_t queued_ns)
+/* One of the others in turn: is it to have so much more? Not before all that wait here have had a turn
+ * since the last time: who is moved waits at the end of a list again. */
+static void even_out(nohi_worker *w, int64_t queued_ns, int64_t now_ns)
 {
     nohi_system *system = w->system;
     w->policy.compared = (w->policy.compared + 1) % system->worker_count;
     nohi_worker *other = nohi_system_home(system, w->policy.compared);
-    int64_t more_ns = load_relaxed(&other->balance.queued_ns) - 2 * queued_ns; /* counter */
-    if (other != w && w->kind == NOHI_WORKER && more_ns > WAKE_NS) {
+    int64_t more_ns = load_relaxed(&other->balance.queued_ns) - queued_ns * 5 / 4; /* counter */
+    if (other != w && w->kind == NOHI_WORKER && more_ns > WAKE_NS &&
+        now_ns - w->policy.evened_ns > queued_ns) {
+        w->policy.evened_ns = now_ns;
         (void)put_question(w, other);
     }
 }
@@ -284,8 +292,9 @@ typedef struct picked {
     uint32_t count;
 } picked;
 
-/* Takes at most `most` actors out of the run list of `w`. The owner of the list, or its thief. */
-static picked pick(nohi_worker *w, uint32_t most, may_fn *may)
+/* Takes at most `most` actors out of the run list of `w`, none of the first `skip`. The owner of the
+ * list, or its thief. */
+static picked pick(nohi_worker *w, uint32_t skip, uint32_t most, may_fn *may)
 {
     picked taken = {0};
     uint32_t first = load_relaxed(&w->run_first); /* private */
@@ -294,7 +303,8 @@ static picked pick(nohi_worker *w, uint32_t most, may_fn *may)
     while (*link != 0 && taken.count < most) {
         uint32_t index = *link;
         nohi_actor *a = nohi_slots_at(w->slots, index);
-        if (!may(w, a)) {
+        if (skip > 0 || !may(w, a)) {
+            skip -= skip > 0;
             last_kept = index;
             link = &a->run_next;
             continue;
@@ -332,7 +342,8 @@ static void hand_over(nohi_worker *w, picked taken, nohi_worker *to)
     }
 }
 
-/* Half of what it has more: of all, to one who has nothing. */
+/* Half of what it has more: of all, to one who has nothing. Those at the end of the list: wherever they
+ * are, many are before them. */
 static void give_share(nohi_worker *w, nohi_worker *to)
 {
     uint32_t length = queue_length(w);
@@ -341,7 +352,7 @@ static void give_share(nohi_worker *w, nohi_worker *to)
     uint32_t share = turn_ns == 0  ? length / 2
                      : more_ns < 0 ? 0
                                    : (uint32_t)(more_ns / turn_ns / 2);
-    picked taken = pick(w, share, may_give);
+    picked taken = pick(w, length - share, share, may_give);
     store_relaxed(&w->balance.queued_ns, /* none: until the next sample knows better */
                   taken.count == 0 ? 0 : turn_ns * (length - taken.count));
     hand_over(w, taken, to);
@@ -367,7 +378,7 @@ static bool seize(nohi_worker *w, nohi_worker *victim, bool all)
     }
     nohi_send_push_chain_of(w, victim);
     nohi_worker_take_in(w, victim, in_hand);
-    picked taken = pick(victim, all ? SEIZE_MAX : queue_length(victim) / 2, may_seize);
+    picked taken = pick(victim, 0, all ? SEIZE_MAX : queue_length(victim) / 2, may_seize);
     move(w, taken, w);
     nohi_lease_give_back(&victim->lease, victim->id);
     for (uint32_t index = taken.first; index != 0;) {
@@ -423,7 +434,7 @@ static void rejoin(nohi_worker *w, const nohi_kind *kind)
         return;
     }
     store_relaxed(&w->balance.robbed_by, 0);
-    hand_over(w, pick(w, SEIZE_MAX, may_rejoin), other);
+    hand_over(w, pick(w, 0, SEIZE_MAX, may_rejoin), other);
     w->policy.flow_home = (int)other->id;
 }
 
@@ -446,32 +457,112 @@ static void look_around(nohi_worker *w, int64_t now_ns)
     }
 }
 
-bool nohi_policy_watch(nohi_worker *w)
+/* Workers that doze or sleep, of a value of system->asleep. */
+static uint32_t lying(uint32_t asleep)
+{
+    return asleep / DOZER + asleep % DOZER;
+}
+
+/* From UP, with nobody to watch, or somebody who watches. */
+static void doze_or_sleep(nohi_worker *w)
+{
+    uint32_t asleep = load_relaxed(&w->system->asleep); /* re-checked by the cas */
+    bool dozes;
+    do {
+        dozes = asleep / DOZER < DOZERS_MAX;
+    } while (!cas_relaxed(&w->system->asleep, &asleep, asleep + (dozes ? DOZER : 1)));
+    w->policy.posture = dozes ? NOHI_DOZING : NOHI_ASLEEP;
+    w->policy.quiet_looks = 0;
+}
+
+/* From DOZE to sleep, unless somebody is up now: who gets up later sees in the same word that nobody
+ * dozes. */
+static void fall_asleep(nohi_worker *w)
+{
+    nohi_system *system = w->system;
+    uint32_t asleep = load_relaxed(&system->asleep); /* re-checked by the cas */
+    do {
+        if (lying(asleep) < system->worker_count) {
+            w->policy.quiet_looks = 0;
+            return;
+        }
+    } while (!cas_relaxed(&system->asleep, &asleep, asleep - DOZER + 1));
+    w->policy.posture = NOHI_ASLEEP;
+}
+
+static void stand_up(nohi_worker *w)
+{
+    nohi_system *system = w->system;
+    switch (w->policy.posture) {
+    case NOHI_UP:
+        return;
+    case NOHI_WATCHING:
+        store_relaxed(&system->watcher, 0);
+        break;
+    case NOHI_DOZING:
+        sub_relaxed(&system->asleep, DOZER);
+        break;
+    case NOHI_ASLEEP:
+        sub_relaxed(&system->asleep, 1);
+        break;
+    }
+    w->policy.posture = NOHI_UP;
+}
+
+int64_t nohi_policy_lie_down(nohi_worker *w)
 {
     nohi_system *system = w->system;
     uint32_t nobody = 0;
-    if (load_relaxed(&system->asleep) + 1 >= system->worker_count) { /* all the others sleep */
-        nohi_policy_watch_end(w);
-    } else if (!w->policy.watches) {
-        w->policy.watches = cas_relaxed(&system->watcher, &nobody, w->id + 1);
+    if (system->worker_count == 1) {
+        return NOH_FOREVER;
     }
-    return w->policy.watches;
+    bool counted = w->policy.posture == NOHI_DOZING || w->policy.posture == NOHI_ASLEEP;
+    uint32_t others = lying(load_relaxed(&system->asleep)) - counted;
+    bool all_lie = others + 1 >= system->worker_count;
+    if (w->policy.posture != NOHI_WATCHING ? !all_lie && load_relaxed(&system->watcher) == 0
+                                           : all_lie) {
+        stand_up(w); /* and becomes the watcher, or is it no more */
+    }
+    if (w->policy.posture == NOHI_UP) {
+        if (!all_lie && cas_relaxed(&system->watcher, &nobody, w->id + 1)) {
+            w->policy.posture = NOHI_WATCHING;
+        } else {
+            doze_or_sleep(w);
+        }
+    } else if (w->policy.posture == NOHI_DOZING && w->policy.quiet_looks >= QUIET_MAX) {
+        fall_asleep(w);
+    }
+    return w->policy.posture == NOHI_WATCHING ? NAP_NS
+           : w->policy.posture == NOHI_DOZING ? DOZE_NS
+                                              : NOH_FOREVER;
 }
 
-void nohi_policy_watch_end(nohi_worker *w)
+void nohi_policy_look(nohi_worker *w, int64_t now_ns)
 {
-    if (w->policy.watches) {
-        w->policy.watches = false;
-        store_relaxed(&w->system->watcher, 0);
+    nohi_policy *p = &w->policy;
+    if (p->posture == NOHI_DOZING) {
+        p->quiet_looks++;
     }
-}
-
-void nohi_policy_watch_all(nohi_worker *w, int64_t now_ns)
-{
+    if (p->posture != NOHI_WATCHING) {
+        return;
+    }
     for (unsigned id = 0; id < w->system->worker_count; id++) {
         if (id != w->id) {
             look_at(w, nohi_system_home(w->system, id), now_ns);
         }
+    }
+    (void)nohi_policy_ask(w, now_ns);
+}
+
+void nohi_policy_get_up(nohi_worker *w)
+{
+    if (NOHI_LIKELY(w->policy.posture == NOHI_UP)) {
+        return;
+    }
+    stand_up(w);
+    uint32_t asleep = load_relaxed(&w->system->asleep); /* our own change to it, or a later one */
+    if (asleep != 0 && asleep < DOZER) {
+        nohi_policy_want_watcher(w);
     }
 }
 

@@ -7,6 +7,14 @@
 
 enum { NOHI_KINDS = 64, NOHI_STAY = -1 };
 
+/* How a worker that has nothing to do sleeps. */
+typedef enum nohi_posture {
+    NOHI_UP,       /* it has something to do, or looks for it */
+    NOHI_WATCHING, /* naps, and looks at the busy ones each time */
+    NOHI_DOZING,   /* looks at the others now and then */
+    NOHI_ASLEEP,   /* until it is woken */
+} nohi_posture;
+
 /* What a worker knows about one behavior. */
 typedef struct nohi_kind {
     const noh_behavior *behavior; /* checked, when it stands here */
@@ -32,10 +40,12 @@ typedef struct nohi_policy {
     unsigned remote_home; /* where the last of them went */
     int64_t asked_ns;     /* when it asked somebody for work */
     int64_t clock_ns;     /* what a look at the clock costs */
-    bool watches;         /* is the one who looks at those who are busy */
+    nohi_posture posture;
+    uint32_t quiet_looks; /* in a row, while it dozes: all others slept */
     int64_t rested_ns;    /* when it last had nothing to do */
     uint32_t look_at;     /* whom it looked at last */
-    uint32_t compared;    /* whose heavy work it compared with its own last */
+    uint32_t compared;    /* whose heavy work it compared with its own last, */
+    int64_t evened_ns;    /* and when it asked for a share of it */
     int flow_home;        /* where the sampled actor should go, or NOHI_STAY */
 } nohi_policy;
 
@@ -70,12 +80,12 @@ bool nohi_policy_ask(nohi_worker *w, int64_t now_ns);
 /* Rule 2, the owner: gives a share of its heavy work to the worker that asks. */
 void nohi_policy_give(nohi_worker *w);
 
-/* Rule 3. Before an idle worker sleeps: shall it nap, and look at the busy ones each time? */
-bool nohi_policy_watch(nohi_worker *w);
-/* Looks at them. */
-void nohi_policy_watch_all(nohi_worker *w, int64_t now_ns);
+/* Rule 3. Before an idle worker sleeps: for how long it may, until it looks again. */
+int64_t nohi_policy_lie_down(nohi_worker *w);
+/* After its sleep: looks at the others, if that is its part. */
+void nohi_policy_look(nohi_worker *w, int64_t now_ns);
 /* It has work now. */
-void nohi_policy_watch_end(nohi_worker *w);
+void nohi_policy_get_up(nohi_worker *w);
 /* Work was left for a worker that is in a handler: somebody should watch. */
 void nohi_policy_want_watcher(nohi_worker *w);
 

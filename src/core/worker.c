@@ -19,8 +19,7 @@
 enum {
     SPIN_NS = NOHI_LIMIT(
         50000, 5000), /* a wake-up across cores costs the waker 12 to 16 us, the sleeper 60 */
-    NAP_NS = NOHI_LIMIT(100000, 10000), /* of the watcher: half of what makes a handler long */
-    FREE_MAX = NOHI_LIMIT(4096, 4),     /* free slots that a home keeps for itself */
+    FREE_MAX = NOHI_LIMIT(4096, 4), /* free slots that a home keeps for itself */
 };
 
 static void redirect(nohi_worker *w, nohi_worker *gone);
@@ -237,7 +236,7 @@ static void loop(nohi_worker *w)
             }
         }
         if (load_relaxed(&w->run_first) != 0) { /* private */
-            nohi_policy_watch_end(w);
+            nohi_policy_get_up(w);
             nohi_receive_turns(w);
         } else {
             rest(w);
@@ -276,28 +275,23 @@ static bool spin(nohi_worker *w, int64_t next_ns, int64_t *now_ns)
     return false;
 }
 
-/* Sleeps; as the watcher for a nap, and then looks at the others. */
+/* Sleeps, perhaps only until it looks at the others again. */
 static void sleep_until(nohi_worker *w, int64_t now_ns, int64_t next_ns)
 {
     const noh_env *env = &w->system->env;
-    bool watches = nohi_policy_watch(w);
-    if (watches && next_ns > now_ns + NAP_NS) {
-        next_ns = now_ns + NAP_NS;
+    int64_t nap_ns = nohi_policy_lie_down(w);
+    if (next_ns != NOH_FOREVER && next_ns - now_ns < nap_ns) {
+        nap_ns = next_ns - now_ns;
     }
-    add_relaxed(&w->system->asleep, !watches); /* counter */
     nohi_park_announce(&w->park);
     if (!nohi_worker_has_mail(w)) { /* WRK-1 */
-        nohi_park_wait(&w->park, env, next_ns == NOH_FOREVER ? -1 : next_ns - now_ns);
+        nohi_park_wait(&w->park, env, nap_ns == NOH_FOREVER ? -1 : nap_ns);
     }
     nohi_park_leave(&w->park, env);
-    sub_relaxed(&w->system->asleep, !watches); /* counter */
-    nohi_hint_raise(&w->mail);                 /* whatever woke it */
+    nohi_hint_raise(&w->mail); /* whatever woke it */
     now_ns = nohi_now(w->system);
     nohi_worker_look_at_timers(w, now_ns);
-    if (watches) {
-        nohi_policy_watch_all(w, now_ns);
-        (void)nohi_policy_ask(w, now_ns);
-    }
+    nohi_policy_look(w, now_ns);
 }
 
 /* Nothing to do. Returns when there may be something. */
@@ -312,7 +306,7 @@ static void rest(nohi_worker *w)
     int64_t next_ns = nohi_timer_next(w);
     w->policy.countdown = 0; /* what comes after idleness is worth a sample */
     w->policy.rested_ns = now_ns;
-    if (!w->policy.watches && spin(w, next_ns, &now_ns)) {
+    if (w->policy.posture == NOHI_UP && spin(w, next_ns, &now_ns)) {
         return;
     }
     if (now_ns >= next_ns) {
