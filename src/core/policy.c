@@ -9,7 +9,8 @@
  *         most heavy work; a busy one, at a sample, another that has a quarter more than it. The
  *         owner answers between two messages with half of what it has more.
  * Rule 3  Who waits behind a long handler is taken over by another worker (lease.h): an idle one that
- *         naps and looks, or, when there is none, busy ones at their samples. Who is left behind
+ *         naps and looks, or, when there is none, busy ones at their samples. While anybody is up,
+ *         one who lies dozes at least: a handler may not end. Who is left behind
  *         shall not have a worker for itself: light, it follows the others (heavy: rule 2).
  * Rule 4  Light actors flow downhill: woken by a message from a worker of a lower number, they move
  *         there; so do those that mostly send there, when a sample shows it. A direction, so two
