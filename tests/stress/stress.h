@@ -91,7 +91,8 @@ typedef struct stress_world {
     atomic_llong pages;
     atomic_llong threads;
     atomic_ullong sleeps;
-    unsigned cpus; /* what systems are told; 0: the truth */
+    unsigned cpus;    /* what systems are told; 0: the truth */
+    bool until_woken; /* who sleeps is not helped by a time-out */
 } stress_world;
 
 static stress_world stress;
@@ -157,7 +158,7 @@ static inline void stress_park_wait(void *world, uint32_t *word, uint32_t expect
 {
     (void)world;
     atomic_fetch_add_explicit(&stress.sleeps, 1, memory_order_relaxed);
-    stress.real.park_wait(stress.real.world, word, expected, timeout_ns);
+    stress.real.park_wait(stress.real.world, word, expected, stress.until_woken ? -1 : timeout_ns);
 }
 
 /* Dead letters and failures are what these tests are made of. */

@@ -76,6 +76,7 @@ static void wait_for_finished(noh_self *self)
 static void grind(unsigned workers, uint64_t turns)
 {
     memset(&mill, 0, sizeof mill);
+    stress.until_woken = true;
     noh_system *system = stress_start(workers);
     noh_self *self = noh_system_self(system);
     noh_stats stats;
@@ -90,6 +91,7 @@ static void grind(unsigned workers, uint64_t turns)
     wait_for_finished(self);
     sleeps = atomic_load(&stress.sleeps) - sleeps;
     stress_end(system);
+    stress.until_woken = false;
     unsigned long long least = UINT64_MAX;
     unsigned long long hungriest = UINT64_MAX;
     for (unsigned i = 0; i < stats.workers; i++) {

@@ -9,7 +9,8 @@
  * second after its publisher has finished was lost: it is counted, and woken to go on.
  * park_wait spins in most rounds: that is the same protocol a hundred times as often. Then a system
  * with one processor, as it thinks, so that everybody parks at once instead of looking around, and
- * one with two, where the delays lie around the moment at which the look around ends. */
+ * one with two, where the delays lie around the moment at which the look around ends; in both nobody
+ * wakes before he is woken. */
 #include "park.h"
 #include "stack.h"
 #include "stress.h"
@@ -326,6 +327,7 @@ static void talk_for(uint64_t rounds, unsigned cpus, unsigned talkers, uint64_t 
                      uint64_t most_ns)
 {
     stress.cpus = cpus;
+    stress.until_woken = true;
     noh_system *system = stress_start(2);
     noh_self *self = noh_system_self(system);
     uint64_t slept = atomic_load(&stress.sleeps);
@@ -344,6 +346,7 @@ static void talk_for(uint64_t rounds, unsigned cpus, unsigned talkers, uint64_t 
     CHECK(slept > 0);
     stress_end(system);
     stress.cpus = 0;
+    stress.until_woken = false;
 }
 
 static void a_thread_and_an_actor_that_park_at_once_miss_nothing(void)
