@@ -317,8 +317,8 @@ static void park_lock_and_unlock(unsigned count)
 {
     nohi_park_announce(&parks[0]);
     for (unsigned i = 0; i < count; i++) {
-        (void)nohi_park_lock(&parks[0]);
-        (void)nohi_park_unlock(&parks[0]);
+        (void)nohi_park_lock(&parks[0], NOHI_PARKED);
+        (void)nohi_park_unlock(&parks[0], NOHI_PARKED, false);
     }
     nohi_park_leave(&parks[0], &env);
 }

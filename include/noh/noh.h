@@ -366,7 +366,10 @@ NOH_API noh_err noh_await_value(noh_self *self, noh_future future, const noh_typ
 /* The typed call: ask and await without a limit.
  *     sum s;
  *     noh_call(self, calc, add, &s, .a = 1, .b = 3);
- * `&s` must point to the answer's type. Errors: those of noh_ask and noh_await. A plain thread. */
+ * `&s` must point to the answer's type. When the target's worker has nothing to do, short handlers may
+ * run on the calling thread meanwhile: on its stack, with its thread-locals and its signal mask, and
+ * while it holds whatever locks it holds. Those of pinned actors never do, nor does anything during
+ * noh_ask and noh_await. Errors: those of noh_ask and noh_await. A plain thread. */
 #define noh_call(self, to, ...) \
     NOH_PP_CAT(noh_call_, NOH_PP_MANY2(__VA_ARGS__))(self, to, __VA_ARGS__)
 #define noh_call_2(self, to, T, ret_answer) \

@@ -49,7 +49,7 @@ static void let_go(nohi_system *system, unsigned count)
 {
     for (unsigned id = 0; id < count; id++) {
         nohi_worker *w = nohi_system_home(system, id);
-        if (nohi_park_unlock(&w->park)) {
+        if (nohi_park_unlock(&w->park, NOHI_PARKED, false)) {
             nohi_park_wake(&w->park, &system->env);
         }
     }
@@ -66,7 +66,7 @@ static void hold(nohi_system *system)
 {
     for (unsigned held = 0; held < system->worker_count;) {
         nohi_worker *w = nohi_system_home(system, held);
-        while (!nohi_park_lock(&w->park)) {
+        while (!nohi_park_lock(&w->park, NOHI_PARKED)) {
             system->env.relax(system->env.world);
         }
         held++;

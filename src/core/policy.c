@@ -16,6 +16,10 @@
  *         there; so do those that mostly send there, when a sample shows it. A direction, so two
  *         partners cannot swap; it alone brings split chatter together.
  * Rule 5  A sender whose target lives on a sleeping worker takes it over instead of waking it.
+ * Rule 6  A thread that calls an actor of an idle worker, and waits, acts for that worker meanwhile:
+ *         it runs what was always brief of late, and may run elsewhere, itself (borrow.c). Not what is
+ *         light by rule 1: a handler that runs once in a while finds cold caches, is soon at the
+ *         clamp, and it is then that the wake-up costs most.
  * And     what a plain thread spawns lives on worker 0 and spreads by rule 2; what a host loop spawns
  *         stays on the loop unless it is heavy.
  *
@@ -55,6 +59,7 @@ enum {
     DOZERS_MAX = 2,  /* the other one dozes on when one has work */
     QUIET_MAX = 100, /* looks before a dozer sleeps: a second */
     DOZER = 1 << 16, /* in system->asleep, above those who sleep until they are woken */
+    BRIEF_NS = NOHI_LIMIT(5000, 500000), /* of one message, for rule 6 */
 };
 
 static void look_around(nohi_worker *w, int64_t now_ns);
@@ -85,6 +90,12 @@ static bool is_heavy(const nohi_kind *kind)
 static bool is_light(const nohi_kind *kind)
 {
     return kind->cost_ns < LIGHT_NS && kind->samples >= KNOWN;
+}
+
+/* One more of something that is enough when it is KNOWN. */
+static uint16_t at_most_known(uint16_t count)
+{
+    return (uint16_t)(count + (count < KNOWN));
 }
 
 /* What a worker has done: messages handled and sent, actors spawned. */
@@ -173,9 +184,11 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     if (cost_ns > SURELY_HEAVY_NS) {
         kind->cost_ns = CLAMP_NS;
     }
+    int64_t messages = done > (int64_t)sends ? done - (int64_t)sends : 1;
+    kind->brief = turn_ns / messages < BRIEF_NS ? at_most_known(kind->brief) : 0;
     cost_ns = cost_ns < 0 ? 0 : cost_ns > CLAMP_NS ? CLAMP_NS : cost_ns;
     kind->cost_ns += ((int32_t)cost_ns - kind->cost_ns) / 8;
-    kind->samples++;
+    kind->samples = at_most_known(kind->samples);
     if (is_light(kind) && 2 * (uint64_t)p->remote_sends > sends && p->remote_home < w->id) {
         p->flow_home = (int)p->remote_home;
     }
@@ -195,7 +208,7 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
 }
 
 /* Worker `usual`; in the hostile build any, to see what depends on it. */
-static nohi_worker *any_worker(nohi_worker *w, unsigned usual)
+static nohi_worker *any_worker(const nohi_worker *w, unsigned usual)
 {
     nohi_system *system = w->system;
     bool odd = nohi_hostile_chance(2);
@@ -214,7 +227,7 @@ static uint32_t put_question(nohi_worker *w, nohi_worker *victim)
     return asker;
 }
 
-bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
+nohi_worker *nohi_policy_victim(const nohi_worker *w)
 {
     nohi_system *system = w->system;
     nohi_worker *victim = NULL;
@@ -231,6 +244,12 @@ bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
     if (nohi_hostile_chance(4)) {
         victim = any_worker(w, 0);
     }
+    return victim;
+}
+
+bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
+{
+    nohi_worker *victim = nohi_policy_victim(w);
     if (victim == NULL) {
         return false;
     }
@@ -443,6 +462,9 @@ static void rejoin(nohi_worker *w, const nohi_kind *kind)
 static void look_around(nohi_worker *w, int64_t now_ns)
 {
     nohi_system *system = w->system;
+    if (w->borrower != NULL) {
+        return; /* it has no time for this, and w is idle but for it */
+    }
     if (nohi_hostile_chance(4) && w->kind == NOHI_WORKER) {
         seize(w, any_worker(w, w->id), nohi_hostile_chance(2));
     }
@@ -517,7 +539,10 @@ int64_t nohi_policy_lie_down(nohi_worker *w)
     if (system->worker_count == 1) {
         return NOH_FOREVER;
     }
-    bool counted = w->policy.posture == NOHI_DOZING || w->policy.posture == NOHI_ASLEEP;
+    if (w->policy.posture == NOHI_ASLEEP) {
+        stand_up(w); /* woken for nothing, it dozes first: or it is woken again at once (rule 6) */
+    }
+    bool counted = w->policy.posture == NOHI_DOZING;
     uint32_t others = lying(load_relaxed(&system->asleep)) - counted;
     bool all_lie = others + 1 >= system->worker_count;
     if (w->policy.posture != NOHI_WATCHING ? !all_lie && load_relaxed(&system->watcher) == 0
@@ -567,6 +592,18 @@ void nohi_policy_get_up(nohi_worker *w)
     }
 }
 
+bool nohi_policy_lie_again(nohi_worker *w, nohi_posture before)
+{
+    nohi_system *system = w->system;
+    uint32_t one = before == NOHI_ASLEEP ? 1 : DOZER; /* its thread may sleep for so long */
+    if (before == NOHI_UP) {
+        return true;
+    }
+    w->policy.posture = before == NOHI_ASLEEP ? NOHI_ASLEEP : NOHI_DOZING;
+    uint32_t asleep = add_relaxed(&system->asleep, one) + one;
+    return asleep >= DOZER || asleep == system->worker_count;
+}
+
 void nohi_policy_want_watcher(nohi_worker *w)
 {
     if (load_relaxed(&w->system->watcher) == 0 && load_relaxed(&w->system->asleep) != 0) {
@@ -610,6 +647,20 @@ int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender)
 bool nohi_policy_may_adopt(const nohi_worker *w, const nohi_worker *home)
 {
     return w->kind == NOHI_WORKER && home->kind == NOHI_WORKER;
+}
+
+bool nohi_policy_may_borrow(nohi_worker *w, nohi_actor *a)
+{
+    const nohi_message *first = (const nohi_message *)a->head;
+    if (first == NULL || first->letter.next != NULL || /* one message, not a batch; */
+        !nohi_message_is_counted(first) ||             /* and no notice: those have hooks behind */
+        nohi_gate_has_stop(&a->gate) || (a->flags & ~(NOHI_QUEUED | NOHI_TIMED)) != 0 ||
+        load_relaxed(&a->life) != NOHI_LIVE || /* private */
+        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
+        return false;
+    }
+    const nohi_kind *kind = nohi_policy_kind(w, nohi_actor_behavior(a));
+    return kind != NULL && kind->brief == KNOWN;
 }
 
 nohi_worker *nohi_policy_home(nohi_worker *spawner)

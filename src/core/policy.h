@@ -19,7 +19,8 @@ typedef enum nohi_posture {
 typedef struct nohi_kind {
     const noh_behavior *behavior; /* checked, when it stands here */
     int32_t cost_ns;              /* of one message: handler time without remote sends */
-    uint32_t samples;
+    uint16_t samples;             /* how many; no more than it takes to know it */
+    uint16_t brief; /* of the last ones, how many were short enough for rule 6; as many */
 } nohi_kind;
 
 /* The private half: its worker. */
@@ -75,7 +76,10 @@ int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender);
 /* Rule 5: may `w` adopt actors of `home` while that sleeps? */
 bool nohi_policy_may_adopt(const nohi_worker *w, const nohi_worker *home);
 
-/* Rule 2, the thief: asks somebody who has heavy work waiting. True: worth looking again soon. */
+/* Rule 2, the thief: who has most heavy work waiting? NULL: nobody has enough. Reads nothing that is
+ * private. */
+nohi_worker *nohi_policy_victim(const nohi_worker *w);
+/* Asks that one. True: worth looking again soon. */
 bool nohi_policy_ask(nohi_worker *w, int64_t now_ns);
 /* Rule 2, the owner: gives a share of its heavy work to the worker that asks. */
 void nohi_policy_give(nohi_worker *w);
@@ -84,10 +88,16 @@ void nohi_policy_give(nohi_worker *w);
 int64_t nohi_policy_lie_down(nohi_worker *w);
 /* After its sleep: looks at the others, if that is its part. */
 void nohi_policy_look(nohi_worker *w, int64_t now_ns);
-/* It has work now. */
+/* It has work now, or somebody acts for it who has. */
 void nohi_policy_get_up(nohi_worker *w);
+/* Who acted for it has done, and its thread still sleeps. False: it must look itself, since somebody is
+ * up, and nobody dozes. */
+bool nohi_policy_lie_again(nohi_worker *w, nohi_posture before);
 /* Work was left for a worker that is in a handler: somebody should watch. */
 void nohi_policy_want_watcher(nohi_worker *w);
+
+/* Rule 6: may the thread that acts for `w` run the next turn of `a` itself? */
+bool nohi_policy_may_borrow(nohi_worker *w, nohi_actor *a);
 
 /* Which worker runs what a plain thread spawns. */
 nohi_worker *nohi_policy_home(nohi_worker *spawner);

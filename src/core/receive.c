@@ -260,21 +260,43 @@ NOHI_INLINE bool turn_of_one(nohi_worker *w, nohi_actor *a)
     return true;
 }
 
+/* Of an actor that was taken from the run list. */
+NOHI_INLINE void begin_listed_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+{
+    NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
+    uint64_t generation = nohi_gate_generation(&a->gate);
+    begin_turn(w, a, (noh_ref){generation << NOHI_INDEX_BITS | index});
+}
+
 void nohi_receive_turns(nohi_worker *w)
 {
     uint32_t index;
     nohi_actor *a;
     w->self.in_handler = true;
     while (!nohi_hint_is_raised(&w->mail) && (a = nohi_worker_next(w, &index)) != NULL) {
-        NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
-        uint64_t generation = nohi_gate_generation(&a->gate);
-        begin_turn(w, a, (noh_ref){generation << NOHI_INDEX_BITS | index});
+        begin_listed_turn(w, a, index);
         if (NOHI_UNLIKELY(!turn_of_one(w, a)) && !turn(w, a)) {
             break;
         }
     }
     w->self.in_handler = false;
     nohi_send_flush(w); /* what the last turn's end has sent */
+}
+
+void nohi_receive_turn(nohi_worker *w)
+{
+    uint32_t index = 0;
+    nohi_actor *a = nohi_worker_next(w, &index);
+    begin_listed_turn(w, a, index);
+    w->self.in_handler = true;
+    if (--w->policy.countdown < 0) {
+        nohi_policy_sample_begin(w);
+    }
+    w->handled_before = load_relaxed(&w->counts.handled); /* private */
+    handle_many(w, a);
+    (void)leave_turn(w, a);
+    w->self.in_handler = false;
+    nohi_send_flush(w);
 }
 
 /* Puts letters of this generation into the queue, and buries the others (RCV-3). Who sent the newest? */

@@ -15,6 +15,7 @@
  *             number alone: it wraps, and then a late answer meets a later ask. */
 #include "reply.h"
 
+#include "borrow.h"
 #include "deadletter.h"
 #include "send.h"
 #include "system.h"
@@ -221,7 +222,7 @@ static noh_err send_request(noh_self *self, noh_ref to, const noh_type *type, co
         return err;
     }
     m->from = self->ref;
-    err = nohi_send(w, to, m, false);
+    err = NOHI_UNLIKELY(w->calls) ? nohi_borrow_send(w, to, m) : nohi_send(w, to, m, false);
     if (err != NOH_OK) {
         nohi_dead_note(w, self->ref, to, type, content, nohi_dead_reason_of(err));
         nohi_message_unmake(&w->pool, m);
@@ -305,12 +306,14 @@ static noh_err await(noh_self *self, noh_future future, int64_t timeout_ns, nohi
     if (self->in_handler || self->worker->kind == NOHI_WORKER) {
         return NOH_E_CONTEXT;
     }
-    if (entry_of(self->actor, future, &number) == NULL) {
+    waiting wait = {future, entry_of(self->actor, future, &number)};
+    if (wait.entry == NULL) {
         return NOH_E_SPENT;
     }
     nohi_thread_finish(self);
-    waiting wait = {.future = future};
-    noh_err err = nohi_thread_wait(self->worker, timeout_ns, has_answer, &wait);
+    noh_err err = wait.entry->state == ASK_KEPT
+                      ? NOH_OK
+                      : nohi_thread_wait(self->worker, timeout_ns, has_answer, &wait);
     if (err != NOH_OK) {
         give_up(wait.entry);
         return err;
@@ -359,7 +362,9 @@ noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type, const v
         return NOH_E_CONTEXT;
     }
     noh_future future;
+    self->worker->calls = true;
     noh_err err = noh_ask_value(self, to, type, message, &future);
+    self->worker->calls = false;
     if (err != NOH_OK) {
         return err;
     }
@@ -463,13 +468,26 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
+/* Takes it over. Who acts for this worker has asked itself: its answer need not travel. */
+static void send_answer(nohi_worker *w, noh_ref to, nohi_message *m)
+{
+    nohi_worker *asker = w->borrower;
+    if (asker == NULL || !noh_ref_equal(to, asker->self.ref)) {
+        (void)nohi_send_or_bury(w, to, m, true);
+        return;
+    }
+    noh_future future;
+    nohi_lease_count_sent(&w->lease);
+    (void)nohi_ask_arrived(asker, asker->own, &m, &future);
+}
+
 void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_ref from, noh_err code,
                       const char *text)
 {
     nohi_message *error = nohi_message_to_error(&w->pool, request, code, text); /* RPL-3 */
     noh_ref to = error->from;
     error->from = from;
-    (void)nohi_send_or_bury(w, to, error, true);
+    send_answer(w, to, error);
 }
 
 /* Answers `request`, which stays the caller's. */
@@ -491,7 +509,7 @@ static noh_err answer(noh_self *self, const nohi_message *request, const noh_typ
         return err;
     }
     m->from = self->ref;
-    (void)nohi_send_or_bury(w, request->from, m, true);
+    send_answer(w, request->from, m);
     return NOH_OK;
 }
 

@@ -248,9 +248,9 @@ static noh_err send_away(nohi_worker *w, nohi_actor *a, nohi_message *message, b
     }
     w->policy.remote_sends++;
     w->policy.remote_home = nohi_gate_home(&a->gate);
-    int64_t began_ns = nohi_now(w->system);
+    int64_t began_ns = nohi_now(w->system) - w->policy.remote_ns; /* no wake-up is counted twice */
     noh_err err = send_remote(w, a, message, force);
-    w->policy.remote_ns += nohi_now(w->system) - began_ns;
+    w->policy.remote_ns = nohi_now(w->system) - began_ns;
     return err;
 }
 
@@ -362,7 +362,8 @@ static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation)
     nohi_worker *home = nohi_system_home(w->system, id);
     if (!nohi_park_is_asleep(&home->park) || !nohi_policy_may_adopt(w, home) ||
         nohi_chain_to(&w->chain) == a || /* SND-1 */
-        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED) || !nohi_park_lock(&home->park)) {
+        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED) ||
+        !nohi_park_lock(&home->park, NOHI_PARKED)) {
         return false;
     }
     /* PRK-2: until unlock the sleeper's actors are ours. */
@@ -372,7 +373,7 @@ static bool adopt(nohi_worker *w, nohi_actor *a, uint32_t generation)
     if (ours) {
         nohi_gate_move(&a->gate, w->id);
     }
-    if (nohi_park_unlock(&home->park)) {
+    if (nohi_park_unlock(&home->park, NOHI_PARKED, false)) {
         nohi_park_wake(&home->park, &w->system->env);
     }
     return ours;

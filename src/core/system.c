@@ -411,7 +411,7 @@ static void name_holders(nohi_system *system, int64_t since_ns)
 /* May this thread wait for the actors? Its own self, if it has one, in *ret_own. */
 static bool may_wait(nohi_system *system, nohi_worker **ret_own)
 {
-    *ret_own = pthread_getspecific(system->self_key);
+    *ret_own = nohi_thread_here(system);
     return *ret_own == NULL || ((*ret_own)->kind != NOHI_WORKER && !(*ret_own)->self.in_handler);
 }
 

@@ -50,12 +50,18 @@ static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker *
     return NOH_OK;
 }
 
+nohi_worker *nohi_thread_here(nohi_system *system)
+{
+    nohi_worker *w = pthread_getspecific(system->self_key);
+    return w != NULL && w->borrowed != NULL ? w->borrowed : w;
+}
+
 noh_self *noh_system_self(noh_system *system)
 {
     if (system == NULL) {
         return NULL;
     }
-    nohi_worker *w = pthread_getspecific(system->self_key);
+    nohi_worker *w = nohi_thread_here(system);
     if (w == NULL) {
         if (move_in(system, NOHI_THREAD, &w) != NOH_OK) {
             return NULL;

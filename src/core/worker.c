@@ -50,6 +50,15 @@ void nohi_worker_done(nohi_worker *w)
 
 /* ---- what others leave here --------------------------------------------------------------- */
 
+/* Rule 1 of policy.c: a wake-up is not the work of the handler that is sampled. */
+static void notify_untimed(nohi_worker *w, nohi_worker *to)
+{
+    bool sampling = w->policy.sampling;
+    int64_t began_ns = sampling ? nohi_now(w->system) : 0;
+    nohi_worker_notify(w, to);
+    w->policy.remote_ns += sampling ? nohi_now(w->system) - began_ns : 0;
+}
+
 void nohi_worker_announce(nohi_worker *w, nohi_actor *a)
 {
     unsigned home = nohi_gate_home(&a->gate);
@@ -61,7 +70,7 @@ void nohi_worker_announce(nohi_worker *w, nohi_actor *a)
     }
     nohi_worker *to = nohi_system_home(w->system, home);
     if (nohi_stack_push(&to->ready, nohi_actor_index(w->slots, a), &a->gate.ready_next)) {
-        nohi_worker_notify(w, to);
+        notify_untimed(w, to);
     }
     if (NOHI_UNLIKELY(to->kind != NOHI_WORKER) && nohi_gate_home(&a->gate) != home) {
         redirect(w, to); /* WRK-2: whoever came after it may not look for long */
@@ -211,7 +220,9 @@ bool nohi_worker_has_mail(nohi_worker *w)
 /* Apart, so that its frame lives when noh_fail jumps. */
 static void run_until_closed(nohi_worker *w)
 {
-    if (_setjmp(w->caught) != 0) {
+    jmp_buf caught;
+    w->caught = &caught;
+    if (_setjmp(caught) != 0) {
         nohi_receive_after_failure(w);
     }
     loop(w);
@@ -251,28 +262,54 @@ void nohi_worker_look_at_timers(nohi_worker *w, int64_t now_ns)
     }
 }
 
-/* Looks around for a moment. True: there may be something to do. */
-static bool spin(nohi_worker *w, int64_t next_ns, int64_t *now_ns)
+/* Asks the others for work. When to ask again? At once: it has helped itself. */
+static int64_t ask(nohi_worker *w, int64_t now_ns)
+{
+    if (nohi_policy_victim(w) == NULL || !nohi_park_rouse(&w->park)) {
+        return now_ns + 10000; /* nobody to ask, or somebody acts for us */
+    }
+    int64_t again_ns = now_ns + (nohi_policy_ask(w, now_ns) ? 2000 : 10000);
+    if (load_relaxed(&w->run_first) != 0) { /* private */
+        return now_ns;
+    }
+    nohi_park_rest(&w->park);
+    return again_ns;
+}
+
+/* Looks around until then. Meanwhile others may act for us, and all that is ours is theirs (park.h). */
+static int64_t look_around(nohi_worker *w, int64_t now_ns, int64_t until_ns)
 {
     const noh_env *env = &w->system->env;
-    int64_t until_ns = w->system->spins ? *now_ns + SPIN_NS : *now_ns;
-    int64_t ask_ns = *now_ns;
-    while (*now_ns < until_ns && *now_ns < next_ns) {
+    int64_t ask_ns = now_ns;
+    while (now_ns < until_ns) {
         for (int i = 0; i < 16; i++) {
             if (nohi_hint_is_raised(&w->mail)) {
-                return true;
+                return now_ns;
             }
             env->relax(env->world);
         }
-        *now_ns = nohi_now(w->system);
-        if (*now_ns >= ask_ns) {
-            ask_ns = *now_ns + (nohi_policy_ask(w, *now_ns) ? 2000 : 10000);
-            if (load_relaxed(&w->run_first) != 0) { /* private: it has helped itself */
-                return true;
+        now_ns = nohi_now(w->system);
+        if (now_ns >= ask_ns) {
+            ask_ns = ask(w, now_ns);
+            if (ask_ns == now_ns) {
+                return now_ns;
             }
         }
     }
-    return false;
+    return now_ns;
+}
+
+/* For a moment. True: there may be something to do. */
+static bool spin(nohi_worker *w, int64_t next_ns, int64_t *now_ns)
+{
+    int64_t until_ns = *now_ns + SPIN_NS;
+    if (!w->system->spins) {
+        return false;
+    }
+    nohi_park_rest(&w->park);
+    *now_ns = look_around(w, *now_ns, until_ns < next_ns ? until_ns : next_ns);
+    nohi_park_leave(&w->park, &w->system->env);
+    return nohi_hint_is_raised(&w->mail) || load_relaxed(&w->run_first) != 0; /* private */
 }
 
 /* Sleeps, perhaps only until it looks at the others again. */
@@ -320,7 +357,9 @@ static void rest(nohi_worker *w)
 
 void nohi_worker_run(nohi_worker *w, int64_t until_ns)
 {
-    if (_setjmp(w->caught) != 0) {
+    jmp_buf caught;
+    w->caught = &caught;
+    if (_setjmp(caught) != 0) {
         nohi_receive_after_failure(w);
     }
     nohi_worker_look_at_timers(w, nohi_now(w->system));

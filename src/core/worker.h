@@ -91,7 +91,10 @@ struct nohi_worker {
     noh_ref woken_by;        /* who sent the newest letter this turn took from the inbox */
     uint64_t handled_before; /* counts.handled when a turn of a TIMED actor began */
     noh_exit ending;         /* while an actor ends */
-    jmp_buf caught;          /* where noh_fail goes */
+    jmp_buf *caught;         /* where noh_fail goes */
+    nohi_worker *borrower;   /* the thread that acts for this worker (borrow.c), or NULL */
+    nohi_worker *borrowed;   /* THREAD, HOST: the worker it acts for, or NULL */
+    bool calls;              /* THREAD, HOST: the ask under way is noh_call's (borrow.c) */
     void *memory;            /* the block this struct lies in */
     void *thread;
     void (*host_wake)(void *ctx);
@@ -219,6 +222,8 @@ NOHI_INLINE void nohi_worker_stir(nohi_worker *w)
 /* Takes the command over: TIMER_ADD, TIMER_DROP. Any thread with self. */
 void nohi_worker_give_command(nohi_worker *from, nohi_worker *to, nohi_message *command);
 
+/* The home this thread acts for: its own, or one that it has borrowed; NULL: it has no self. */
+nohi_worker *nohi_thread_here(nohi_system *system);
 /* Ends a plain thread's hold of the message, or the answer, it got last. */
 void nohi_thread_finish(noh_self *self);
 /* Waits until `done`; TIMEOUT. A plain thread, outside handlers. */

@@ -5,7 +5,7 @@
  * Purpose     Generation (is it still the actor the ref means?), home (which worker owns it),
  *             inbox, counts for the bound, and a stop request.
  * Owner       The worker whose number stands in `home` owns the rest of the slot; it alone writes
- *             `home` and `generation`, except that the locker of a parked worker acts for it.
+ *             `home` and `generation`, except that the locker of an idle worker acts for it (park.h).
  * Invariants  GAT-1  the worker that reads its own number in `home` sees everything the former
  *                    owner wrote to the slot.
  *             GAT-2  a slot's memory stays a slot for ever (type-stable), so a late sender may

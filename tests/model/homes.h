@@ -475,7 +475,7 @@ static bool adopt(unsigned me, actor *a, uint32_t generation)
     if (!may_adopt(me, id) || !nohi_park_is_asleep(&h->park)) {
         return false;
     }
-    if (!MODEL_MUTANT("adopts without a lock") && !nohi_park_lock(&h->park)) {
+    if (!MODEL_MUTANT("adopts without a lock") && !nohi_park_lock(&h->park, NOHI_PARKED)) {
         return false;
     }
     bool still = nohi_gate_home(&a->gate) == id || MODEL_MUTANT("does not look again");
@@ -485,7 +485,7 @@ static bool adopt(unsigned me, actor *a, uint32_t generation)
         G->moves++;
         nohi_gate_move(&a->gate, me);
     }
-    if (!MODEL_MUTANT("adopts without a lock") && nohi_park_unlock(&h->park) &&
+    if (!MODEL_MUTANT("adopts without a lock") && nohi_park_unlock(&h->park, NOHI_PARKED, false) &&
         !MODEL_MUTANT("does not wake after the lock")) {
         nohi_park_wake(&h->park, &nohi_model_env);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
-/* Goal: no wake-up is lost: who sleeps while work lies there is woken (PRK-1), a locker is alone
- * inside (PRK-2), work pushed to a home that closes is found by somebody.
+/* Goal: no wake-up is lost: who sleeps while work lies there is woken (PRK-1), also by a locker who
+ * has left it some; a locker is alone inside (PRK-2); work pushed to a home that closes is found by
+ * somebody.
  * Method: first the protocol alone. In each round sleeper and publisher start together, with small
  * random delays, so that the announcement and the push meet; in one of sixteen the publisher waits
  * until the other is about to sleep, so that there are sleeps also where the two share a processor.
@@ -31,6 +32,9 @@ static struct {
     atomic_ullong lost;
     atomic_ullong slept;
     uint64_t inside; /* plain: PRK-2 orders it, or ThreadSanitizer says so */
+    uint64_t left;   /* the same: pieces of work that lockers left, and the owner has not seen */
+    uint64_t found;  /* the same: those it has */
+    uint64_t given;  /* the same: all of them */
 } storm;
 
 /* A park_wait that never gives the processor away. */
@@ -63,6 +67,11 @@ static void prepare(uint64_t rounds, bool spinning)
 /* What a worker does when it has nothing to do. */
 static void sleep_once(void)
 {
+    nohi_park_rest(&storm.park);
+    nohi_park_leave(&storm.park, &storm.env);
+    if (storm.left > 0) {
+        return; /* the hint would say so */
+    }
     nohi_park_announce(&storm.park);
     if (nohi_stack_is_empty(&storm.stack)) {
         atomic_fetch_add_explicit(&storm.slept, 1, memory_order_relaxed);
@@ -195,12 +204,21 @@ static uint64_t taken_in_all(void)
     return sum;
 }
 
+/* As who adopts, and as who borrows; the second one leaves something behind now and then. */
 static void *locker(void *stop)
 {
+    uint64_t chance = 5;
     while (!atomic_load((atomic_bool *)stop)) {
-        if (nohi_park_is_asleep(&storm.park) && nohi_park_lock(&storm.park)) {
+        uint64_t bits = test_random(&chance);
+        uint32_t before = NOHI_PARKED;
+        if (bits % 2 == 0 ? nohi_park_is_asleep(&storm.park) && nohi_park_lock(&storm.park, before)
+                          : nohi_park_lock_idle(&storm.park, &storm.env, &before)) {
+            bool more = bits % 16 == 1;
             storm.inside++;
-            if (nohi_park_unlock(&storm.park)) {
+            storm.left += more;
+            storm.given += more;
+            stress_busy(bits % 64);
+            if (nohi_park_unlock(&storm.park, before, more)) {
                 nohi_park_wake(&storm.park, &storm.env);
             }
         }
@@ -217,9 +235,11 @@ static void storm_of_many(uint64_t rounds, bool spinning)
     for (uint32_t i = 0; i < PUBLISHERS; i++) {
         publishers[i] = stress_go(publisher, (void *)(uintptr_t)(i + 1));
     }
-    pthread_t thief = stress_go(locker, &stop);
-    while (taken_in_all() < rounds * PUBLISHERS) {
+    pthread_t lockers[] = {stress_go(locker, &stop), stress_go(locker, &stop)};
+    while (taken_in_all() < rounds * PUBLISHERS || storm.found < 2000) {
         storm.inside++;
+        storm.found += storm.left;
+        storm.left = 0;
         if (take_all() == 0) {
             sleep_once();
         }
@@ -228,14 +248,17 @@ static void storm_of_many(uint64_t rounds, bool spinning)
         stress_join(publishers[i]);
     }
     atomic_store(&stop, true);
-    stress_join(thief);
-    printf("    %llu rounds, %llu slept\n", (unsigned long long)rounds * PUBLISHERS,
-           (unsigned long long)atomic_load(&storm.slept));
+    stress_join(lockers[0]);
+    stress_join(lockers[1]);
+    printf("    %llu rounds, %llu slept, lockers left something %llu times\n",
+           (unsigned long long)rounds * PUBLISHERS, (unsigned long long)atomic_load(&storm.slept),
+           (unsigned long long)storm.given);
     CHECK_EQ(atomic_load(&storm.lost), 0);
     CHECK_EQ(taken_in_all(), rounds * PUBLISHERS);
+    CHECK_EQ(storm.found + storm.left, storm.given);
 }
 
-static void several_publishers_and_a_locker_lose_nothing(void)
+static void several_publishers_and_lockers_lose_nothing(void)
 {
     storm_of_many(stress_rounds(100000), true);
     storm_of_many(stress_rounds(20000), false);
@@ -304,7 +327,15 @@ typedef struct talk {
     uint64_t least_ns;
     uint64_t most_ns;
     uint64_t seed;
+    bool calls; /* now and then it acts for the worker itself, instead of waking it */
 } talk;
+
+static noh_err ask_and_wait(noh_self *self, noh_ref to, const ping *question, pong *ret_answer)
+{
+    noh_future future;
+    noh_err err = noh_ask_value(self, to, NOH_TYPE(ping), question, &future);
+    return err != NOH_OK ? err : noh_await(self, future, pong, NOH_FOREVER, ret_answer);
+}
 
 static void *talker(void *arg)
 {
@@ -316,7 +347,12 @@ static void *talker(void *arg)
         pong answer;
         stress_busy(t->least_ns + test_below(&chance, t->most_ns - t->least_ns));
         uint64_t delay = t->least_ns + test_below(&chance, t->most_ns - t->least_ns);
-        CHECK_OK(noh_call(self, t->to, ping, &answer, .number = round, .delay = delay));
+        ping question = {round, delay};
+        if (t->calls && test_below(&chance, 2) == 0) {
+            CHECK_OK(noh_call_value(self, t->to, NOH_TYPE(ping), &question, &answer));
+        } else {
+            CHECK_OK(ask_and_wait(self, t->to, &question, &answer));
+        }
         CHECK_EQ(answer.number, round);
     }
     return NULL;
@@ -324,7 +360,7 @@ static void *talker(void *arg)
 
 /* Each talker has an actor of its own; all of them park between the messages. */
 static void talk_for(uint64_t rounds, unsigned cpus, unsigned talkers, uint64_t least_ns,
-                     uint64_t most_ns)
+                     uint64_t most_ns, bool calls)
 {
     stress.cpus = cpus;
     stress.until_woken = true;
@@ -334,7 +370,7 @@ static void talk_for(uint64_t rounds, unsigned cpus, unsigned talkers, uint64_t 
     talk talks[8];
     pthread_t threads[8];
     for (unsigned i = 0; i < talkers; i++) {
-        talks[i] = (talk){system, noh_spawn(self, echo), rounds, least_ns, most_ns, i + 1};
+        talks[i] = (talk){system, noh_spawn(self, echo), rounds, least_ns, most_ns, i + 1, calls};
         threads[i] = stress_go(talker, &talks[i]);
     }
     for (unsigned i = 0; i < talkers; i++) {
@@ -351,22 +387,30 @@ static void talk_for(uint64_t rounds, unsigned cpus, unsigned talkers, uint64_t 
 
 static void a_thread_and_an_actor_that_park_at_once_miss_nothing(void)
 {
-    talk_for(stress_rounds(40000), 1, 1, 0, 2000);
-    talk_for(stress_rounds(10000), 1, 3, 0, 20000);
+    talk_for(stress_rounds(40000), 1, 1, 0, 2000, false);
+    talk_for(stress_rounds(10000), 1, 3, 0, 20000, false);
 }
 
 /* Both look around for 50 us before they sleep. */
 static void a_thread_and_an_actor_meet_at_the_end_of_the_look_around(void)
 {
-    talk_for(stress_rounds(10000), 2, 1, 30000, 70000);
+    talk_for(stress_rounds(10000), 2, 1, 30000, 70000, false);
+}
+
+static void threads_that_act_for_a_worker_and_its_own_miss_nothing(void)
+{
+    talk_for(stress_rounds(40000), 1, 1, 0, 2000, true);
+    talk_for(stress_rounds(10000), 1, 3, 0, 20000, true);
+    talk_for(stress_rounds(5000), 2, 2, 0, 60000, true);
 }
 
 static const test_case cases[] = {
     TEST(a_million_meetings_of_announcement_and_push_lose_nothing),
     TEST(sleepers_in_the_kernel_are_woken),
-    TEST(several_publishers_and_a_locker_lose_nothing),
+    TEST(several_publishers_and_lockers_lose_nothing),
     TEST(a_home_that_closes_leaves_no_work_behind),
     TEST(a_thread_and_an_actor_that_park_at_once_miss_nothing),
     TEST(a_thread_and_an_actor_meet_at_the_end_of_the_look_around),
+    TEST(threads_that_act_for_a_worker_and_its_own_miss_nothing),
 };
 TEST_MAIN(cases)
