@@ -10,8 +10,8 @@
  *         owner answers between two messages with half of what it has more.
  * Rule 3  Who waits behind a long handler is taken over by another worker (lease.h): an idle one that
  *         naps and looks, or, when there is none, busy ones at their samples. While anybody is up,
- *         one who lies dozes at least: a handler may not end. Who is left behind
- *         shall not have a worker for itself: light, it follows the others (heavy: rule 2).
+ *         one of those who lie dozes at least: a handler may never end. Who is left behind shall not
+ *         have a worker for itself: light, it follows the others (heavy: rule 2).
  * Rule 4  Light actors flow downhill: woken by a message from a worker of a lower number, they move
  *         there; so do those that mostly send there, when a sample shows it. A direction, so two
  *         partners cannot swap; it alone brings split chatter together.
@@ -54,10 +54,10 @@ enum {
     FRUITLESS_NS = NOHI_LIMIT(500000, 5000), /* nobody could be taken */
     SEIZE_MAX = 4096,                   /* actors at once: the victim may have to wait for it */
     WAKE_NS = 50000,                    /* worth a wake-up, which costs the waker 12 to 16 us */
-    NAP_NS = NOHI_LIMIT(100000, 10000), /* of the watcher: half of what makes a handler long */
-    DOZE_NS = NOHI_LIMIT(10000000, 1000000),
-    DOZERS_MAX = 2,  /* the other one dozes on when one has work */
-    QUIET_MAX = 100, /* looks before a dozer sleeps: a second */
+    NAP_NS = NOHI_LIMIT(100000, 10000), /* of the watcher: two looks find a long handler */
+    DOZE_NS = NOHI_LIMIT(10000000, 1000000), /* what a long handler nobody expected may cost */
+    DOZERS_MAX = 2,                          /* the other one dozes on when one has work */
+    QUIET_MAX = 100,                         /* looks before a dozer sleeps: a second */
     DOZER = 1 << 16, /* in system->asleep, above those who sleep until they are woken */
     BRIEF_NS = NOHI_LIMIT(5000, 500000), /* of one message, for rule 6 */
 };
@@ -263,8 +263,9 @@ bool nohi_policy_ask(nohi_worker *w, int64_t now_ns)
     return true;
 }
 
-/* One of the others in turn: is it to have so much more? Not before all that wait here have had a turn
- * since the last time: who is moved waits at the end of a list again. */
+/* After a sample of a heavy one: compares with one of the others, each in its turn, and asks it for a share
+ * if it has more. Not before all that wait here have had a turn since the last time: who is moved waits
+ * at the end of a list again. */
 static void even_out(nohi_worker *w, int64_t queued_ns, int64_t now_ns)
 {
     nohi_system *system = w->system;

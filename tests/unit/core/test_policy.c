@@ -40,7 +40,7 @@ static noh_err on_hold_out(noh_self *self, stubborn *me, const hold_out *message
 
 NOH_BEHAVIOR(stubborn, NOH_ON(hold_out, on_hold_out));
 
-/* Tells one that it shall hold out until somebody runs who is spawned, and told to, after that. */
+/* Tells one to hold out, and behind it in the run list somebody to run. */
 NOH_NO_STATE(spawner);
 
 static noh_err on_spawn(noh_self *self, spawner *me, const hold_out *message)
