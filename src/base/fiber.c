@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Fiber: see fiber.h. From below: the page that faults, the stack, the nohi_fiber. */
+#include "fiber.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#if defined(__has_include) && !defined(NVALGRIND)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
+#ifndef VALGRIND_STACK_REGISTER
+#define VALGRIND_STACK_REGISTER(low, high) ((void)(low), (void)(high), 0)
+#define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#endif
+
+/* ---- what the sanitizers want to know ----------------------------------------------------- */
+
+#if defined(__SANITIZE_THREAD__)
+#define NOHI_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define NOHI_TSAN 1
+#endif
+#endif
+
+#if defined(NOHI_ASAN)
+void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size);
+void __sanitizer_finish_switch_fiber(void *saved, const void **ret_bottom, size_t *ret_size);
+
+static void tell_new(nohi_fiber *fiber)
+{
+    fiber->shadow = NULL;
+}
+
+static void tell_free(nohi_fiber *fiber)
+{
+    NOHI_UNPOISON(fiber->low, fiber->size);
+}
+
+static void tell_thread(nohi_fiber *fiber)
+{
+    pthread_attr_t attributes;
+    void *low;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        (void)pthread_attr_getstack(&attributes, &low, &fiber->size);
+        (void)pthread_attr_destroy(&attributes);
+        fiber->low = low;
+    }
+}
+
+static void tell_leave(nohi_fiber *from, nohi_fiber *to)
+{
+    __sanitizer_start_switch_fiber(&from->shadow, to->low, to->size);
+}
+
+static void tell_arrive(nohi_fiber *at)
+{
+    __sanitizer_finish_switch_fiber(at->shadow, NULL, NULL);
+}
+#elif defined(NOHI_TSAN)
+void *__tsan_get_current_fiber(void);
+void *__tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void *fiber);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+
+static void tell_new(nohi_fiber *fiber)
+{
+    fiber->shadow = __tsan_create_fiber(0);
+}
+
+static void tell_free(nohi_fiber *fiber)
+{
+    __tsan_destroy_fiber(fiber->shadow);
+}
+
+static void tell_thread(nohi_fiber *fiber)
+{
+    fiber->shadow = __tsan_get_current_fiber();
+}
+
+static void tell_leave(nohi_fiber *from, nohi_fiber *to)
+{
+    (void)from;
+    __tsan_switch_to_fiber(to->shadow, 0);
+}
+
+static void tell_arrive(nohi_fiber *at)
+{
+    (void)at;
+}
+#else
+#define tell_new(fiber) ((void)(fiber))
+#define tell_free(fiber) ((void)(fiber))
+#define tell_thread(fiber) ((void)(fiber))
+#define tell_leave(from, to) ((void)(from), (void)(to))
+#define tell_arrive(at) ((void)(at))
+#endif
+
+/* ---- the switch --------------------------------------------------------------------------- */
+
+/* Where a new fiber begins. */
+static void begin(void *fiber)
+{
+    nohi_fiber *at = fiber;
+    tell_arrive(at);
+    at->fn(at->arg);
+    NOHI_ASSERT(FIB_1, !"a fiber ends by a switch to another one");
+}
+
+#ifdef NOHI_FIBER_ASM
+void nohi_fiber_jump(void **save, void *sp);
+void nohi_fiber_begin(void);
+
+#ifdef __x86_64__
+enum { CONTROL, R15, R14, R13, R12, RBX, RBP, GO_ON, FRAME };
+static const int fn_register = R12, arg_register = R13;
+static const uint64_t usual_control =
+    0x037f00001f80; /* x87 control word, MXCSR: System V ABI 3.4.1 */
+#else
+enum { CONTROL = 19, GO_ON = 11, FRAME = 20 };
+static const int fn_register = 0, arg_register = 1;
+static const uint64_t usual_control = 0;
+#endif
+
+static void prepare(nohi_fiber *fiber)
+{
+    uintptr_t top = (uintptr_t)(fiber->low + fiber->size) & ~(uintptr_t)15;
+    uintptr_t *frame = (uintptr_t *)top - FRAME;
+    memset(frame, 0, FRAME * sizeof *frame);
+    frame[CONTROL] = usual_control;
+    frame[GO_ON] = (uintptr_t)nohi_fiber_begin;
+    frame[fn_register] = (uintptr_t)begin;
+    frame[arg_register] = (uintptr_t)fiber;
+    fiber->sp = frame;
+}
+
+void nohi_fiber_switch(nohi_fiber *from, nohi_fiber *to)
+{
+    tell_leave(from, to);
+    nohi_fiber_jump(&from->sp, to->sp);
+    tell_arrive(from);
+}
+#else
+static void begin_in_halves(unsigned high, unsigned low)
+{
+    begin((void *)((uintptr_t)high << 16 << 16 | low));
+}
+
+static void prepare(nohi_fiber *fiber)
+{
+    uintptr_t self = (uintptr_t)fiber;
+    (void)getcontext(&fiber->context);
+    fiber->context.uc_stack.ss_sp = fiber->low;
+    fiber->context.uc_stack.ss_size = fiber->size;
+    fiber->context.uc_link = NULL;
+    makecontext(&fiber->context, (void (*)(void))begin_in_halves, 2, (unsigned)(self >> 16 >> 16),
+                (unsigned)self);
+}
+
+void nohi_fiber_switch(nohi_fiber *from, nohi_fiber *to)
+{
+    tell_leave(from, to);
+    (void)swapcontext(&from->context, &to->context);
+    tell_arrive(from);
+}
+#endif
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static size_t page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static size_t whole_bytes(size_t size)
+{
+    return nohi_align_up(size, page_bytes());
+}
+
+nohi_fiber *nohi_fiber_new(const noh_env *env, size_t size, nohi_fiber_fn *fn, void *arg)
+{
+    size_t page = page_bytes();
+    size = whole_bytes(size);
+    char *start = env->pages_reserve(env->world, size);
+    if (start == NULL) {
+        return NULL;
+    }
+    if (env->pages_commit(env->world, start + page, size - page) != NOH_OK) {
+        env->pages_release(env->world, start, size);
+        return NULL;
+    }
+    size_t own = nohi_align_up(sizeof(nohi_fiber), NOHI_CACHELINE);
+    nohi_fiber *fiber = (nohi_fiber *)(void *)(start + size - own);
+    *fiber = (nohi_fiber){.low = start + page, .size = size - page - own, .fn = fn, .arg = arg};
+    fiber->valgrind = VALGRIND_STACK_REGISTER(fiber->low, (char *)fiber);
+    tell_new(fiber);
+    prepare(fiber);
+    return fiber;
+}
+
+void nohi_fiber_free(const noh_env *env, nohi_fiber *fiber)
+{
+    size_t page = page_bytes();
+    tell_free(fiber);
+    VALGRIND_STACK_DEREGISTER(fiber->valgrind);
+    env->pages_release(env->world, fiber->low - page, whole_bytes(fiber->size + page));
+}
+
+void nohi_fiber_of_thread(nohi_fiber *fiber)
+{
+    *fiber = (nohi_fiber){.low = NULL};
+    tell_thread(fiber);
+}
+
+bool nohi_fiber_is_guard(const nohi_fiber *fiber, const void *address)
+{
+    uintptr_t low = (uintptr_t)fiber->low;
+    uintptr_t at = (uintptr_t)address;
+    return low != 0 && at < low && low - at <= page_bytes();
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Goal: what runs on a fiber goes on as it was: locals, registers, rounding, at any depth, on any
+ * thread; and who runs off its stack faults in the page below it. */
+#include "fiber.h"
+#include "test.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SIZE = 64 * 1024, FIBERS = 1000, ROUNDS = 100 };
+
+static noh_env env;
+
+__attribute__((constructor)) static void begin(void)
+{
+    env = noh_env_default();
+}
+static nohi_fiber here; /* of the main thread, or of whoever switches to a fiber */
+
+/* ---- there and back ----------------------------------------------------------------------- */
+
+typedef struct walker {
+    nohi_fiber *fiber;
+    unsigned steps;
+    double sum;
+} walker;
+
+/* More values than there are registers. */
+static void walk(void *arg)
+{
+    walker *me = arg;
+    double floats[12];
+    uint64_t numbers[20];
+    for (unsigned i = 0; i < 12; i++) {
+        floats[i] = i;
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        numbers[i] = i;
+    }
+    for (;;) {
+        for (unsigned i = 0; i < 12; i++) {
+            floats[i] += 0.5;
+        }
+        for (unsigned i = 0; i < 20; i++) {
+            numbers[i] += 3;
+        }
+        me->steps++;
+        nohi_fiber_switch(me->fiber, &here);
+        me->sum = floats[0];
+        for (unsigned i = 0; i < 20; i++) {
+            CHECK_EQ(numbers[i], i + 3 * me->steps);
+        }
+    }
+}
+
+static void each_goes_on_as_it_was(void)
+{
+    static walker walkers[FIBERS];
+    nohi_fiber_of_thread(&here);
+    memset(walkers, 0, sizeof walkers);
+    for (int i = 0; i < FIBERS; i++) {
+        walkers[i].fiber = nohi_fiber_new(&env, SIZE, walk, &walkers[i]);
+        CHECK(walkers[i].fiber != NULL);
+    }
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < FIBERS; i++) {
+            nohi_fiber_switch(&here, walkers[i].fiber);
+            CHECK_EQ(walkers[i].steps, round + 1);
+        }
+    }
+    for (int i = 0; i < FIBERS; i++) {
+        CHECK(walkers[i].sum == (ROUNDS - 1) * 0.5);
+        nohi_fiber_free(&env, walkers[i].fiber);
+    }
+}
+
+static unsigned dive(walker *me, unsigned depth)
+{
+    if (depth == 0) {
+        nohi_fiber_switch(me->fiber, &here);
+        return 0;
+    }
+    return 1 + dive(me, depth - 1);
+}
+
+static void dive_deep(void *arg)
+{
+    walker *me = arg;
+    me->steps = dive(me, 100);
+    nohi_fiber_switch(me->fiber, &here);
+}
+
+static void from_any_depth(void)
+{
+    walker diver = {.steps = 0};
+    nohi_fiber_of_thread(&here);
+    diver.fiber = nohi_fiber_new(&env, SIZE, dive_deep, &diver);
+    CHECK(diver.fiber != NULL);
+    nohi_fiber_switch(&here, diver.fiber);
+    CHECK_EQ(diver.steps, 0);
+    nohi_fiber_switch(&here, diver.fiber);
+    CHECK_EQ(diver.steps, 100);
+    nohi_fiber_free(&env, diver.fiber);
+}
+
+/* ---- on another thread -------------------------------------------------------------------- */
+
+static void *go_on(void *arg)
+{
+    walker *him = arg;
+    nohi_fiber_of_thread(&here);
+    nohi_fiber_switch(&here, him->fiber);
+    return NULL;
+}
+
+static void on_any_thread(void)
+{
+    walker traveller = {.steps = 0};
+    traveller.fiber = nohi_fiber_new(&env, SIZE, walk, &traveller);
+    CHECK(traveller.fiber != NULL);
+    for (unsigned i = 1; i <= 10; i++) {
+        pthread_t thread;
+        CHECK_EQ(pthread_create(&thread, NULL, go_on, &traveller), 0);
+        CHECK_EQ(pthread_join(thread, NULL), 0);
+        CHECK_EQ(traveller.steps, i);
+    }
+    nohi_fiber_free(&env, traveller.fiber);
+}
+
+/* ---- the mode of the processor ------------------------------------------------------------ */
+
+#ifdef __x86_64__
+#include <xmmintrin.h>
+
+static void round_up(void *arg)
+{
+    walker *me = arg;
+    CHECK_EQ(_MM_GET_ROUNDING_MODE(), _MM_ROUND_NEAREST);
+    _MM_SET_ROUNDING_MODE(_MM_ROUND_UP);
+    nohi_fiber_switch(me->fiber, &here);
+    me->steps = _MM_GET_ROUNDING_MODE() == _MM_ROUND_UP;
+    nohi_fiber_switch(me->fiber, &here);
+}
+
+static void each_rounds_in_its_own_way(void)
+{
+    walker rounder = {.steps = 0};
+    nohi_fiber_of_thread(&here);
+    rounder.fiber = nohi_fiber_new(&env, SIZE, round_up, &rounder);
+    CHECK(rounder.fiber != NULL);
+    nohi_fiber_switch(&here, rounder.fiber);
+    CHECK_EQ(_MM_GET_ROUNDING_MODE(), _MM_ROUND_NEAREST);
+    nohi_fiber_switch(&here, rounder.fiber);
+    CHECK_EQ(rounder.steps, 1);
+    CHECK_EQ(_MM_GET_ROUNDING_MODE(), _MM_ROUND_NEAREST);
+    nohi_fiber_free(&env, rounder.fiber);
+}
+#else
+static void each_rounds_in_its_own_way(void)
+{
+    /* Elsewhere the mode is the thread's. */
+}
+#endif
+
+/* ---- too deep ------------------------------------------------------------------------------ */
+
+static nohi_fiber *falling;
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)context;
+    _exit(nohi_fiber_is_guard(falling, info->si_addr) ? 7 : 8);
+}
+
+static unsigned fall(volatile char *above)
+{
+    volatile char room[512];
+    room[0] = above[0];
+    return room[0] == 0 ? fall(room) + (unsigned)room[0] : 0;
+}
+
+static void fall_down(void *arg)
+{
+    volatile char room[1] = {0};
+    (void)arg;
+    (void)fall(room);
+}
+
+static void run_off_the_stack(void)
+{
+    static char own_stack[64 * 1024];
+    stack_t stack = {.ss_sp = own_stack, .ss_size = sizeof own_stack};
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    (void)sigaltstack(&stack, NULL);
+    (void)sigaction(SIGSEGV, &action, NULL);
+    (void)sigaction(SIGBUS, &action, NULL);
+    nohi_fiber_of_thread(&here);
+    falling = nohi_fiber_new(&env, SIZE, fall_down, NULL);
+    nohi_fiber_switch(&here, falling);
+}
+
+static void who_runs_off_its_stack_faults_below_it(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        run_off_the_stack();
+    }
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 7);
+}
+
+static const test_case cases[] = {
+    TEST(each_goes_on_as_it_was),
+    TEST(from_any_depth),
+    TEST(on_any_thread),
+    TEST(each_rounds_in_its_own_way),
+    TEST(who_runs_off_its_stack_faults_below_it),
+};
+
+TEST_MAIN(cases)
