@@ -452,7 +452,7 @@ static noh_err spawn(nohi_worker *w, const noh_behavior *behavior, const void *a
                      const noh_spawn_options *options, noh_ref *ret_ref)
 {
     nohi_message *start;
-    noh_err err = make_start(&w->self, behavior, arguments, &start);
+    noh_err err = make_start(w->self, behavior, arguments, &start);
     if (err != NOH_OK) {
         return err;
     }
@@ -610,7 +610,7 @@ bool noh_is_alive(noh_system *system, noh_ref actor)
 /* The hook of its end, unless its state never was whole. */
 static void run_last_hook(nohi_worker *w, nohi_actor *a)
 {
-    noh_self *self = &w->self;
+    noh_self *self = w->self;
     const noh_exit *exit = &w->ending;
     if (exit->kind == NOH_EXIT_KILLED || (a->flags & NOHI_UNSTARTED)) {
         return;
@@ -675,7 +675,7 @@ static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
 {
     uint32_t open = 0;
     if (nohi_gate_end(&a->gate)) {
-        nohi_name_forget(w->system, w->self.ref);
+        nohi_name_forget(w->system, w->self->ref);
     }
     if (NOHI_UNLIKELY(has_letters(a))) {
         drain(w, a, watchers);
@@ -723,7 +723,7 @@ static void drain(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
     }
     while (a->head != NULL) {
         nohi_message *message = nohi_actor_pop(a);
-        if (message->generation != nohi_ref_generation(w->self.ref)) {
+        if (message->generation != nohi_ref_generation(w->self->ref)) {
             nohi_receive_late(w, a, message);
         } else if (message->kind == NOHI_WATCH) {
             message->letter.next = *watchers;
@@ -732,7 +732,7 @@ static void drain(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
             nohi_message_free(&w->pool, message);
         } else {
             bool answer = nohi_message_is_answer(message);
-            nohi_dead_letter(w, w->self.ref, message, answer ? NOH_DEAD_LATE : NOH_DEAD_STOPPED);
+            nohi_dead_letter(w, w->self->ref, message, answer ? NOH_DEAD_LATE : NOH_DEAD_STOPPED);
         }
     }
 }

@@ -91,7 +91,7 @@ static void run_turns(nohi_worker *w)
     w->caught = &caught;
     if (_setjmp(caught) == 0) {
         for (int left = TURNS_MAX; left > 0 && has_turn(w); left--) {
-            nohi_receive_turn(w);
+            nohi_receive_turn(w->self);
         }
     } else {
         nohi_receive_after_failure(w);

@@ -106,12 +106,12 @@ static void tell_subscribers(nohi_worker *w, const noh_dead_letter *letter)
             NOH_OK) {
             continue; /* counted above; there is no memory to tell about it */
         }
-        m->from = w->self.ref;
+        m->from = w->self->ref;
         if (noh_is_alive(system, subscribers[i])) {
             (void)nohi_send_or_bury(w, subscribers[i], m, false);
         } else {
             nohi_message_unmake(&w->pool, m);
-            (void)noh_dead_letters_unsubscribe(&w->self, subscribers[i]);
+            (void)noh_dead_letters_unsubscribe(w->self, subscribers[i]);
         }
     }
 }

@@ -13,7 +13,9 @@
  *             RCV-3  a letter of another generation never comes into the queue: who sends at home
  *                    compares, and what the inbox gives is compared here.
  *             RCV-4  every request in hand is answered, forwarded or promised when its turn ends.
- *             RCV-5  commands to a worker never come to an actor. */
+ *             RCV-5  commands to a worker never come to an actor.
+ *             RCV-6  a handler may wait, and go on on another worker: who has called one looks at
+ *                    self->worker again. */
 #include "receive.h"
 
 #include "deadletter.h"
@@ -24,28 +26,28 @@
 
 static noh_ref take_letters(nohi_worker *w, nohi_actor *a, nohi_letter *taken);
 static NOHI_COLD void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message);
-static NOHI_NOINLINE void handle_odd(nohi_worker *w, nohi_actor *a);
-static NOHI_NOINLINE void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message);
+static NOHI_NOINLINE void handle_odd(noh_self *self, nohi_actor *a);
+static NOHI_NOINLINE void handle_notice(noh_self *self, nohi_actor *a, nohi_message *message);
 static NOHI_COLD const noh_handler *find_equal(const noh_behavior *behavior, const noh_type *type);
 static void begin_busy_turn(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE void close_message(nohi_worker *w, nohi_message *message);
 static NOHI_COLD void fail_with(nohi_worker *w, nohi_actor *a, noh_err err);
 static NOHI_COLD void fail(nohi_worker *w, nohi_actor *a);
-static NOHI_NOINLINE void handle_many(nohi_worker *w, nohi_actor *a);
+static NOHI_NOINLINE void handle_many(noh_self *self, nohi_actor *a);
 static NOHI_NOINLINE bool leave_turn(nohi_worker *w, nohi_actor *a);
 
 /* Calls a handler, and closes the message unless it fails. */
-NOHI_INLINE void call(nohi_worker *w, nohi_actor *a, noh_handler_fn fn, void *state,
+NOHI_INLINE void call(noh_self *self, nohi_actor *a, noh_handler_fn fn, void *state,
                       nohi_message *message)
 {
-    noh_self *self = &w->self;
     bool told = message->kind == NOHI_TELL;
-    store_relaxed(&w->running_type, message->type); /* counter: for the stop report */
+    store_relaxed(&self->worker->running_type, message->type); /* counter: for the stop report */
     self->message = message;
     if (!told) {
         self->answer_state = NOHI_UNANSWERED;
     }
     noh_err err = fn(self, state, nohi_message_body(message));
+    nohi_worker *w = self->worker; /* RCV-6 */
     if (NOHI_UNLIKELY(err != NOH_OK)) {
         fail_with(w, a, err);
         return;
@@ -75,7 +77,7 @@ NOHI_INLINE const noh_handler *find_handler(const noh_behavior *behavior, const 
 }
 
 /* To the handler of its type. */
-NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
+NOHI_INLINE void deliver(noh_self *self, nohi_actor *a, const noh_behavior *behavior,
                          nohi_message *message)
 {
     void *state = NOHI_LIKELY(nohi_state_is_inline(behavior)) ? a->state : a->state_block;
@@ -83,41 +85,41 @@ NOHI_INLINE void deliver(nohi_worker *w, nohi_actor *a, const noh_behavior *beha
     if (NOHI_UNLIKELY(handler == NULL)) {
         handler = find_equal(behavior, message->type);
         if (handler == NULL) {
-            nohi_dead_letter(w, w->self.ref, message, NOH_DEAD_UNHANDLED);
+            nohi_dead_letter(self->worker, self->ref, message, NOH_DEAD_UNHANDLED);
             return;
         }
     }
-    call(w, a, handler->fn, state, message);
+    call(self, a, handler->fn, state, message);
 }
 
 /* A letter that is not plain, or one that ends the actor. */
-static void handle_odd(nohi_worker *w, nohi_actor *a)
+static void handle_odd(noh_self *self, nohi_actor *a)
 {
     nohi_message *message = nohi_actor_pop(a);
     NOHI_CHECK(RCV_3, message->generation == nohi_gate_generation(&a->gate));
     if (nohi_gate_stop_kind(&a->gate, message->generation) >= NOH_STOP_NOW) {
-        obey_stop(w, a, message);
+        obey_stop(self->worker, a, message);
     } else if (message->kind <= NOHI_REQUEST) {
-        deliver(w, a, nohi_actor_behavior(a), message);
+        deliver(self, a, nohi_actor_behavior(a), message);
     } else {
-        handle_notice(w, a, message);
+        handle_notice(self, a, message);
     }
 }
 
-NOHI_INLINE void handle_letter(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
+NOHI_INLINE void handle_letter(noh_self *self, nohi_actor *a, const noh_behavior *behavior,
                                nohi_message *message)
 {
     if (NOHI_LIKELY(nohi_message_is_plain(message) && !nohi_gate_has_stop(&a->gate))) {
         nohi_actor_pop_plain(a, message);
-        deliver(w, a, behavior, message);
+        deliver(self, a, behavior, message);
     } else {
-        handle_odd(w, a);
+        handle_odd(self, a);
     }
-    nohi_send_flush(w); /* SND-2 */
+    nohi_send_flush(self->worker); /* SND-2 */
 }
 
 /* All that wait, or a batch of them (RCV-1), unless the actor ends. */
-static void handle_many(nohi_worker *w, nohi_actor *a)
+static void handle_many(noh_self *self, nohi_actor *a)
 {
     const nohi_letter *last = a->tail;
     uint32_t left = NOHI_BATCH;
@@ -125,10 +127,10 @@ static void handle_many(nohi_worker *w, nohi_actor *a)
     while (more) {
         nohi_message *message = (nohi_message *)a->head;
         more = &message->letter != last;
-        handle_letter(w, a, nohi_actor_behavior(a), message);
+        handle_letter(self, a, nohi_actor_behavior(a), message);
         /* A worker that asks for work must not wait for a whole batch of heavy letters. */
         more = more && --left > 0 && (a->flags & (NOHI_EXITING | NOHI_ENDED)) == 0 &&
-               load_relaxed(&w->balance.attention) == 0; /* see give */
+               load_relaxed(&self->worker->balance.attention) == 0; /* see give */
     }
 }
 
@@ -154,8 +156,9 @@ NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a)
 }
 
 /* A turn of any kind. False: it was sampled. */
-static bool turn(nohi_worker *w, nohi_actor *a)
+static bool turn(noh_self *self, nohi_actor *a)
 {
+    nohi_worker *w = self->worker;
     if (w->policy.countdown < 0) {
         nohi_policy_sample_begin(w);
     }
@@ -167,7 +170,8 @@ static bool turn(nohi_worker *w, nohi_actor *a)
         return leave_turn(w, a);
     }
     if (a->head != NULL) {
-        handle_many(w, a);
+        handle_many(self, a);
+        w = self->worker; /* RCV-6 */
     }
     if (w->policy.sampling) {
         return leave_turn(w, a);
@@ -177,16 +181,17 @@ static bool turn(nohi_worker *w, nohi_actor *a)
 }
 
 /* Hands a told letter, which has left the mailbox, to its handler. */
-NOHI_INLINE void handle_told(nohi_worker *w, nohi_actor *a, const noh_behavior *behavior,
+NOHI_INLINE void handle_told(noh_self *self, nohi_actor *a, const noh_behavior *behavior,
                              const noh_handler *handler, nohi_message *message)
 {
     void *state = NOHI_LIKELY(nohi_state_is_inline(behavior)) ? a->state : a->state_block;
-    w->self.message = message;
-    store_relaxed(&w->running_type, message->type); /* counter: for the stop report */
-    noh_err err = handler->fn(&w->self, state, nohi_message_body(message));
+    self->message = message;
+    store_relaxed(&self->worker->running_type, message->type); /* counter: for the stop report */
+    noh_err err = handler->fn(self, state, nohi_message_body(message));
+    nohi_worker *w = self->worker; /* RCV-6 */
     if (NOHI_UNLIKELY(err != NOH_OK)) {
         fail_with(w, a, err);
-    } else if (NOHI_LIKELY(w->self.message != NULL)) {
+    } else if (NOHI_LIKELY(self->message != NULL)) {
         bump(&w->counts.handled);
         nohi_pool_give(&w->pool, message, 0);
     } else {
@@ -194,11 +199,11 @@ NOHI_INLINE void handle_told(nohi_worker *w, nohi_actor *a, const noh_behavior *
     }
 }
 
-NOHI_INLINE void begin_turn(nohi_worker *w, nohi_actor *a, noh_ref ref)
+NOHI_INLINE void begin_turn(noh_self *self, nohi_actor *a, noh_ref ref)
 {
-    nohi_lease_begin_turn(&w->lease, nohi_ref_index(ref));
-    w->self.actor = a;
-    w->self.ref = ref;
+    nohi_lease_begin_turn(&self->worker->lease, nohi_ref_index(ref));
+    self->actor = a;
+    self->ref = ref;
 }
 
 /* May the receiver of the letter in hand have its turn now (SND-4)? Nobody else waits, and with that
@@ -212,8 +217,9 @@ NOHI_INLINE bool may_pass_on(nohi_worker *w, nohi_actor *a, const nohi_message *
 }
 
 /* The turns of who got the letter in hand, and so on. */
-static NOHI_NOINLINE void pass_on(nohi_worker *w, nohi_actor *a)
+static NOHI_NOINLINE void pass_on(noh_self *self, nohi_actor *a)
 {
+    nohi_worker *w = self->worker;
     do {
         nohi_message *message = (nohi_message *)nohi_chain_in_hand(&w->chain);
         if (!may_pass_on(w, a, message)) {
@@ -226,8 +232,9 @@ static NOHI_NOINLINE void pass_on(nohi_worker *w, nohi_actor *a)
         }
         nohi_chain_drop(&w->chain);
         a->flags = NOHI_QUEUED;
-        begin_turn(w, a, (noh_ref){w->chain.ref});
-        handle_told(w, a, behavior, handler, message);
+        begin_turn(self, a, (noh_ref){w->chain.ref});
+        handle_told(self, a, behavior, handler, message);
+        w = self->worker; /* RCV-6 */
         end_turn(w, a);
         a = nohi_chain_to(&w->chain);
     } while (a != NULL);
@@ -237,10 +244,10 @@ static NOHI_NOINLINE void pass_on(nohi_worker *w, nohi_actor *a)
 /* In chatter most turns have one letter, told, without bound or box, and nothing else is the matter:
  * the straight way. False: it is not one of those, and nothing was done. A stop that nobody
  * announced yet (SIGNALED) may come one letter later. */
-NOHI_INLINE bool turn_of_one(nohi_worker *w, nohi_actor *a)
+NOHI_INLINE bool turn_of_one(noh_self *self, nohi_actor *a)
 {
     nohi_message *message = (nohi_message *)a->head;
-    if (NOHI_UNLIKELY(--w->policy.countdown < 0 || a->flags != NOHI_QUEUED || message == NULL) ||
+    if (NOHI_UNLIKELY(--self->worker->policy.countdown < 0 || a->flags != NOHI_QUEUED || message == NULL) ||
         NOHI_UNLIKELY(message->letter.next != NULL || !nohi_message_is_told(message))) {
         return false;
     }
@@ -251,51 +258,55 @@ NOHI_INLINE bool turn_of_one(nohi_worker *w, nohi_actor *a)
     }
     a->head = NULL;
     store_relaxed(&a->len, 0);
-    handle_told(w, a, behavior, handler, message);
+    handle_told(self, a, behavior, handler, message);
+    nohi_worker *w = self->worker; /* RCV-6 */
     end_turn(w, a);
     a = nohi_chain_to(&w->chain);
     if (NOHI_UNLIKELY(a != NULL)) {
-        pass_on(w, a);
+        pass_on(self, a);
     }
     return true;
 }
 
 /* Of an actor that was taken from the run list. */
-NOHI_INLINE void begin_listed_turn(nohi_worker *w, nohi_actor *a, uint32_t index)
+NOHI_INLINE void begin_listed_turn(noh_self *self, nohi_actor *a, uint32_t index)
 {
-    NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == w->id && (a->flags & NOHI_QUEUED) != 0);
+    NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == self->worker->id && (a->flags & NOHI_QUEUED) != 0);
     uint64_t generation = nohi_gate_generation(&a->gate);
-    begin_turn(w, a, (noh_ref){generation << NOHI_INDEX_BITS | index});
+    begin_turn(self, a, (noh_ref){generation << NOHI_INDEX_BITS | index});
 }
 
-void nohi_receive_turns(nohi_worker *w)
+void nohi_receive_turns(noh_self *self)
 {
     uint32_t index;
     nohi_actor *a;
-    w->self.in_handler = true;
-    while (!nohi_hint_is_raised(&w->mail) && (a = nohi_worker_next(w, &index)) != NULL) {
-        begin_listed_turn(w, a, index);
-        if (NOHI_UNLIKELY(!turn_of_one(w, a)) && !turn(w, a)) {
+    self->in_handler = true;
+    while (!nohi_hint_is_raised(&self->worker->mail) &&
+           (a = nohi_worker_next(self->worker, &index)) != NULL) {
+        begin_listed_turn(self, a, index);
+        if (NOHI_UNLIKELY(!turn_of_one(self, a)) && !turn(self, a)) {
             break;
         }
     }
-    w->self.in_handler = false;
-    nohi_send_flush(w); /* what the last turn's end has sent */
+    self->in_handler = false;
+    nohi_send_flush(self->worker); /* what the last turn's end has sent */
 }
 
-void nohi_receive_turn(nohi_worker *w)
+void nohi_receive_turn(noh_self *self)
 {
     uint32_t index = 0;
+    nohi_worker *w = self->worker;
     nohi_actor *a = nohi_worker_next(w, &index);
-    begin_listed_turn(w, a, index);
-    w->self.in_handler = true;
+    begin_listed_turn(self, a, index);
+    self->in_handler = true;
     if (--w->policy.countdown < 0) {
         nohi_policy_sample_begin(w);
     }
     w->handled_before = load_relaxed(&w->counts.handled); /* private */
-    handle_many(w, a);
+    handle_many(self, a);
+    w = self->worker; /* RCV-6 */
     (void)leave_turn(w, a);
-    w->self.in_handler = false;
+    self->in_handler = false;
     nohi_send_flush(w);
 }
 
@@ -344,7 +355,7 @@ static void begin_busy_turn(nohi_worker *w, nohi_actor *a)
 
 NOHI_NOINLINE void nohi_receive_bury(nohi_worker *w, nohi_actor *a)
 {
-    w->self.ref = NOH_NO_REF; /* nobody's turn */
+    w->self->ref = NOH_NO_REF; /* nobody's turn */
     if (!nohi_inbox_is_empty(&a->gate.inbox)) {
         nohi_actor_splice(a, nohi_inbox_take(&a->gate.inbox));
     }
@@ -355,11 +366,11 @@ NOHI_NOINLINE void nohi_receive_bury(nohi_worker *w, nohi_actor *a)
 
 void nohi_receive_after_failure(nohi_worker *w)
 {
-    nohi_actor *a = w->self.actor;
-    w->self.in_handler = false;
+    nohi_actor *a = w->self->actor;
+    w->self->in_handler = false;
     if (load_relaxed(&a->life) == NOHI_ENDING) {
-        nohi_log(w->system, NOH_LOG_ERROR, w->self.ref, nohi_actor_behavior(a),
-                 "a stop hook failed: %s", w->self.failure.text);
+        nohi_log(w->system, NOH_LOG_ERROR, w->self->ref, nohi_actor_behavior(a),
+                 "a stop hook failed: %s", w->self->failure.text);
         nohi_actor_end_rest(w, a, &w->ending);
     } else {
         fail(w, a);
@@ -389,24 +400,24 @@ void nohi_receive_late(nohi_worker *w, nohi_actor *a, nohi_message *message)
     }
 }
 
-static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
+static void handle_notice(noh_self *self, nohi_actor *a, nohi_message *message)
 {
-    noh_self *self = &w->self;
+    nohi_worker *w = self->worker;
     nohi_extra *extra;
     switch ((nohi_message_kind)message->kind) {
     case NOHI_TICK:
-        deliver(w, a, nohi_actor_behavior(a), message);
+        deliver(self, a, nohi_actor_behavior(a), message);
         return;
     case NOHI_ANSWER:
     case NOHI_ERROR:
     case NOHI_EXITED:
         if (nohi_ask_arrived(w, a, &message, &self->answered) && message != NULL) {
-            deliver(w, a, nohi_actor_behavior(a), message);
+            deliver(self, a, nohi_actor_behavior(a), message);
         }
         self->answered = (noh_future){0};
         return;
     case NOHI_START:
-        call(w, a, nohi_actor_behavior(a)->on_start, nohi_actor_state(a), message);
+        call(self, a, nohi_actor_behavior(a)->on_start, nohi_actor_state(a), message);
         a->flags = (uint8_t)(a->flags & ~NOHI_UNSTARTED);
         return;
     case NOHI_STOP:
@@ -435,7 +446,7 @@ static void handle_notice(nohi_worker *w, nohi_actor *a, nohi_message *message)
                 message->kind = NOHI_TELL;
                 message->from = self->ref;
                 nohi_lease_count_sent(&w->lease);
-                deliver(w, a, nohi_actor_behavior(a), message);
+                deliver(self, a, nohi_actor_behavior(a), message);
                 return;
             }
         } /* else leave_turn arms it again */
@@ -466,7 +477,7 @@ static const noh_handler *find_equal(const noh_behavior *behavior, const noh_typ
 /* After a handler returned; NULL when it forwarded the message. */
 static void close_message(nohi_worker *w, nohi_message *message)
 {
-    noh_self *self = &w->self;
+    noh_self *self = w->self;
     self->message = NULL;
     if (message == NULL || nohi_message_is_counted(message)) {
         bump(&w->counts.handled);
@@ -488,7 +499,7 @@ static void close_message(nohi_worker *w, nohi_message *message)
 
 static void fail_with(nohi_worker *w, nohi_actor *a, noh_err err)
 {
-    noh_exit *failure = &w->self.failure;
+    noh_exit *failure = &w->self->failure;
     *failure = (noh_exit){.kind = NOH_EXIT_FAILED, .code = err};
     snprintf(failure->text, sizeof failure->text, "%s", noh_err_text(err));
     fail(w, a);
@@ -497,13 +508,13 @@ static void fail_with(nohi_worker *w, nohi_actor *a, noh_err err)
 /* The message a handler failed on. Who asked is told why, unless it was answered before. */
 static void bury_crashed(nohi_worker *w, nohi_message *message, const noh_exit *exit)
 {
-    nohi_dead_note(w, message->from, w->self.ref, message->type, nohi_message_body(message),
+    nohi_dead_note(w, message->from, w->self->ref, message->type, nohi_message_body(message),
                    NOH_DEAD_CRASHED);
     if (message->kind == NOHI_TICK) {
         nohi_timer_tick_done(w, message->number);
     }
-    if (message->kind == NOHI_REQUEST && w->self.answer_state == NOHI_UNANSWERED) {
-        nohi_reply_error(w, message, w->self.ref, exit->code, exit->text);
+    if (message->kind == NOHI_REQUEST && w->self->answer_state == NOHI_UNANSWERED) {
+        nohi_reply_error(w, message, w->self->ref, exit->code, exit->text);
     } else {
         nohi_message_free(&w->pool, message);
     }
@@ -512,7 +523,7 @@ static void bury_crashed(nohi_worker *w, nohi_message *message, const noh_exit *
 /* The handler failed: self->failure says why. */
 static void fail(nohi_worker *w, nohi_actor *a)
 {
-    noh_self *self = &w->self;
+    noh_self *self = w->self;
     nohi_message *message = self->message;
     noh_exit exit = self->failure;
     nohi_send_flush(w); /* what it told before it failed was told */

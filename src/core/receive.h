@@ -6,9 +6,9 @@
 #include "worker.h"
 
 /* Runs turns of the actors in the run list until there is none, mail came, or one was sampled. */
-void nohi_receive_turns(nohi_worker *w);
+void nohi_receive_turns(noh_self *self);
 /* One turn of the first of them; there is one, and it has a letter in its queue. */
-void nohi_receive_turn(nohi_worker *w);
+void nohi_receive_turn(noh_self *self);
 /* A letter for a tenant that is no more. Takes it over. */
 void nohi_receive_late(nohi_worker *w, nohi_actor *a, nohi_message *message);
 /* Letters that lie in a slot where nobody lives any more. */

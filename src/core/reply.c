@@ -165,7 +165,7 @@ bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message, noh
         asks->joins -= !noh_ref_is_none(entry->joined);
         close_ask(asks, number); /* RPL-2 */
         if (nohi_message_is_counted(*message)) {
-            nohi_dead_letter(w, w->self.ref, *message, NOH_DEAD_LATE);
+            nohi_dead_letter(w, w->self->ref, *message, NOH_DEAD_LATE);
         } else {
             nohi_message_free_block(&w->pool, *message);
         }
@@ -197,7 +197,7 @@ uint32_t nohi_ask_done(nohi_worker *w, nohi_actor *a)
         }
         if (nohi_message_is_counted(entry->answer)) {
             bump_by(&w->answers_waiting, (uint32_t)-1);
-            nohi_dead_letter(w, w->self.ref, entry->answer, NOH_DEAD_LATE);
+            nohi_dead_letter(w, w->self->ref, entry->answer, NOH_DEAD_LATE);
         } else {
             nohi_message_free_block(&w->pool, entry->answer);
         }
@@ -292,7 +292,7 @@ static bool has_answer(nohi_worker *w, void *ctx)
 {
     uint32_t number;
     waiting *wait = ctx;
-    wait->entry = entry_of(w->self.actor, wait->future, &number);
+    wait->entry = entry_of(w->self->actor, wait->future, &number);
     return wait->entry == NULL || wait->entry->state == ASK_KEPT;
 }
 
@@ -472,7 +472,7 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
 static void send_answer(nohi_worker *w, noh_ref to, nohi_message *m)
 {
     nohi_worker *asker = w->borrower;
-    if (asker == NULL || !noh_ref_equal(to, asker->self.ref)) {
+    if (asker == NULL || !noh_ref_equal(to, asker->self->ref)) {
         (void)nohi_send_or_bury(w, to, m, true);
         return;
     }
@@ -661,7 +661,7 @@ void nohi_promise_done(nohi_worker *w, nohi_actor *a)
     }
     for (uint32_t i = 0; i < table->capacity; i++) {
         if (table->entries[i].request != NULL) {
-            nohi_reply_error(w, table->entries[i].request, w->self.ref, NOH_E_STOPPED, NULL);
+            nohi_reply_error(w, table->entries[i].request, w->self->ref, NOH_E_STOPPED, NULL);
         }
     }
     nohi_free(&w->system->env, table, promises_bytes(table->capacity));

@@ -299,7 +299,7 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
     }
     uint32_t count = w->chain.count;
     nohi_lease_leave(&w->lease);
-    if (count >= NOHI_CHAIN_MAX || !w->self.in_handler) {
+    if (count >= NOHI_CHAIN_MAX || !w->self->in_handler) {
         nohi_send_flush(w);
     }
     return err;

@@ -304,7 +304,7 @@ static bool ask_all(nohi_system *system, noh_stop_kind kind)
             continue;
         }
         noh_ref ref = {(uint64_t)generation << NOHI_INDEX_BITS | index};
-        if (noh_stop(&system->root->self, ref, kind) == NOH_E_NOMEM) {
+        if (noh_stop(system->root->self, ref, kind) == NOH_E_NOMEM) {
             all = false;
         } else {
             (void)nohi_gate_ask_stop(&a->gate, generation, (unsigned)kind);
@@ -412,7 +412,7 @@ static void name_holders(nohi_system *system, int64_t since_ns)
 static bool may_wait(nohi_system *system, nohi_worker **ret_own)
 {
     *ret_own = nohi_thread_here(system);
-    return *ret_own == NULL || ((*ret_own)->kind != NOHI_WORKER && !(*ret_own)->self.in_handler);
+    return *ret_own == NULL || ((*ret_own)->kind != NOHI_WORKER && !(*ret_own)->self->in_handler);
 }
 
 /* One stop at a time; false: another one is still at it when the time has come. */
@@ -539,7 +539,7 @@ static void bury_the_rest(nohi_system *system)
     uint32_t homes = load_acquire(&system->home_count);
     for (uint32_t id = system->worker_count + 1; id < homes; id++) {
         nohi_worker *w = nohi_system_home(system, id);
-        if (w->in_use && w->self.actor != NULL) {
+        if (w->in_use && w->self->actor != NULL) {
             (void)nohi_thread_leave(w);
         }
     }
@@ -547,7 +547,7 @@ static void bury_the_rest(nohi_system *system)
     for (uint32_t index = 1; index < limit; index++) {
         nohi_actor *a = nohi_slots_at(&system->slots, index);
         nohi_worker *w = nohi_system_home(system, 0);
-        w->self.ref = nohi_actor_ref(&system->slots, a);
+        w->self->ref = nohi_actor_ref(&system->slots, a);
         nohi_gate_move(&a->gate, 0);
         a->flags |= NOHI_SIGNALED; /* nobody else looks at inboxes any more */
         if (load_relaxed(&a->life) == NOHI_LIVE) {

@@ -41,7 +41,7 @@ static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker *
     store_relaxed(&a->behavior, NULL);
     a->extra = NULL;
     a->flags = NOHI_QUEUED; /* THR-1 */
-    w->self =
+    w->own_self =
         (noh_self){.worker = w, .system = system, .actor = a, .ref = nohi_actor_ref(w->slots, a)};
     w->own = a;
     nohi_park_open(&w->park);
@@ -71,7 +71,7 @@ noh_self *noh_system_self(noh_system *system)
             return NULL;
         }
     }
-    return &w->self;
+    return w->self;
 }
 
 noh_err noh_self_free(noh_self *self)
@@ -127,7 +127,7 @@ bool nohi_thread_leave(nohi_worker *w)
     const noh_env *env = &w->system->env;
     nohi_actor *a = w->own;
     nohi_park_leave(&w->park, env);
-    nohi_thread_finish(&w->self);
+    nohi_thread_finish(w->self);
     nohi_worker_attend(w);
     if (w->kind == NOHI_HOST) {
         evict_all(w);
@@ -138,7 +138,7 @@ bool nohi_thread_leave(nohi_worker *w)
         w->farewell = NULL;
     }
     evict(w, a, true); /* worker 0 frees it when nobody announces it any more (ACT-1) */
-    w->self.actor = NULL;
+    w->self->actor = NULL;
     w->own = NULL;
     store_relaxed(&w->balance.queued_ns, 0); /* counter */
     nohi_pool_cache_done(&w->pool);
@@ -211,16 +211,16 @@ static void pump(nohi_worker *w)
 /* The actors that live on a host loop. */
 static void run_guests(nohi_worker *w)
 {
-    noh_self in_hand = w->self;
-    w->self.message = NULL;
-    w->self.answer_state = NOHI_UNANSWERED;
-    w->self.promised = false;
+    noh_self in_hand = *w->self;
+    w->self->message = NULL;
+    w->self->answer_state = NOHI_UNANSWERED;
+    w->self->promised = false;
     nohi_worker_run(w, nohi_later(nohi_now(w->system), HOST_SLICE_NS));
-    w->self.actor = in_hand.actor;
-    w->self.ref = in_hand.ref;
-    w->self.message = in_hand.message;
-    w->self.answer_state = in_hand.answer_state;
-    w->self.promised = in_hand.promised;
+    w->self->actor = in_hand.actor;
+    w->self->ref = in_hand.ref;
+    w->self->message = in_hand.message;
+    w->self->answer_state = in_hand.answer_state;
+    w->self->promised = in_hand.promised;
 }
 
 void nohi_thread_work(nohi_worker *w)
@@ -233,14 +233,14 @@ void nohi_thread_work(nohi_worker *w)
 
 static bool has_mail(nohi_worker *w)
 {
-    return nohi_worker_has_mail(w) || !nohi_inbox_is_empty(&w->self.actor->gate.inbox) ||
+    return nohi_worker_has_mail(w) || !nohi_inbox_is_empty(&w->self->actor->gate.inbox) ||
            load_relaxed(&w->run_first) != 0; /* private */
 }
 
 static void sleep_until(nohi_worker *w, int64_t deadline_ns)
 {
     const noh_env *env = &w->system->env;
-    nohi_actor *a = w->self.actor;
+    nohi_actor *a = w->self->actor;
     if (a->flags & NOHI_SIGNALED) {
         if (!nohi_inbox_try_idle(&a->gate.inbox)) { /* THR-2 */
             return;
@@ -309,7 +309,7 @@ noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
 static bool has_message(nohi_worker *w, void *ctx)
 {
     (void)ctx;
-    return w->self.actor->head != NULL;
+    return w->self->actor->head != NULL;
 }
 
 noh_err noh_receive(noh_self *self, int64_t timeout_ns, const noh_type **ret_type,
@@ -360,7 +360,7 @@ noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *ctx, noh
         (void)nohi_thread_leave(w);
         return NOH_E_NOMEM;
     }
-    *ret_self = &w->self;
+    *ret_self = w->self;
     if (!sleep_in_loop(w)) {
         wake(ctx); /* for who was here before: it has to be passed on */
     }

@@ -36,7 +36,8 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
     nohi_lease_init(&w->lease, kind == NOHI_THREAD ? NOHI_NOWHERE : id);
     w->kind = kind;
     w->free_max = system->slots.tenants_max != 0 ? NOHI_FREE_MAX_COUNTED : FREE_MAX;
-    w->self = (noh_self){.worker = w, .system = system};
+    w->own_self = (noh_self){.worker = w, .system = system};
+    w->self = &w->own_self;
     nohi_pool_cache_init(&w->pool, &system->pool);
     nohi_wheel_init(&w->wheel, &system->env, nohi_now(system));
     store_relaxed(&w->commands.newest, NOHI_INBOX_ARMED); /* private: not yet in `homes` */
@@ -248,7 +249,7 @@ static void loop(nohi_worker *w)
         }
         if (load_relaxed(&w->run_first) != 0) { /* private */
             nohi_policy_get_up(w);
-            nohi_receive_turns(w);
+            nohi_receive_turns(w->self);
         } else {
             rest(w);
         }
@@ -367,6 +368,6 @@ void nohi_worker_run(nohi_worker *w, int64_t until_ns)
         if (nohi_hint_is_raised(&w->mail)) {
             nohi_worker_attend(w);
         }
-        nohi_receive_turns(w);
+        nohi_receive_turns(w->self);
     } while (load_relaxed(&w->run_first) != 0 && nohi_now(w->system) < until_ns); /* private */
 }

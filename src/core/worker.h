@@ -69,12 +69,13 @@ typedef struct nohi_counts {
 /* A home of actors. Never freed before the system, so that a late announcer finds it. */
 struct nohi_worker {
     /* its thread */
-    noh_self self;
+    noh_self *self; /* of what runs: of a strand, or `own_self` */
     nohi_system *system;
     nohi_slots *slots;
     uint32_t id;
     nohi_worker_kind kind;    /* constant */
     nohi_actor *own;          /* THREAD, HOST: the actor that stands for the thread */
+    noh_self own_self;        /* of its thread, where no strand runs */
     char *slots_base;         /* of `slots`, at hand */
     uint32_t slots_limit;     /* of `slots`, as last seen */
     atom(uint32_t) run_first; /* actors with something to do, oldest first; a thief's: lease.h */
@@ -125,11 +126,9 @@ struct nohi_worker {
     nohi_balance balance;      /* policy.h */
 };
 
-_Static_assert(offsetof(nohi_worker, self) == 0, "a self is where its worker is");
-
 NOHI_INLINE nohi_worker *nohi_worker_of(noh_self *self)
 {
-    return (nohi_worker *)(void *)self;
+    return self->worker;
 }
 
 /* Messages sent from here. */
