@@ -593,7 +593,7 @@ void noh_fail(noh_self *self, noh_err code, const char *format, ...)
                  failure->text);
         return;
     }
-    longjmp(*self->worker->caught, 1);
+    longjmp(*self->caught, 1);
 }
 
 bool noh_is_alive(noh_system *system, noh_ref actor)

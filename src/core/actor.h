@@ -34,7 +34,10 @@ enum {
     NOHI_TIMED = 8,    /* noh_idle_after is on */
     NOHI_ENDED = 16,   /* it ended in this turn */
     NOHI_UNSTARTED = 32, /* its start hook has not run: no hook may look at its state */
+    NOHI_WAITING = 64,   /* a handler of it waits: strand.h */
 };
+
+typedef struct nohi_wait nohi_wait;
 
 /* What few actors have; made when first needed. The owner. */
 typedef struct nohi_extra {
@@ -42,6 +45,7 @@ typedef struct nohi_extra {
     nohi_promises *promises;
     nohi_timers *timers;
     nohi_letter *watchers; /* WATCH messages to be answered at the end */
+    nohi_wait *wait;       /* WAITING: for what */
     int64_t idle_ns;       /* 0: not asked for */
     int64_t last_active_ns;
     noh_timer idle_timer;
@@ -165,12 +169,18 @@ NOHI_INLINE void nohi_actor_give_place(nohi_actor *a, nohi_message *message)
     }
 }
 
+/* It was taken out of the queue. */
+NOHI_INLINE void nohi_actor_taken(nohi_actor *a, nohi_message *message)
+{
+    bump_by(&a->len, 0u - nohi_message_is_counted(message));
+    nohi_actor_give_place(a, message);
+}
+
 NOHI_INLINE nohi_message *nohi_actor_pop(nohi_actor *a)
 {
     nohi_message *message = (nohi_message *)a->head;
     a->head = message->letter.next;
-    bump_by(&a->len, 0u - nohi_message_is_counted(message));
-    nohi_actor_give_place(a, message);
+    nohi_actor_taken(a, message);
     return message;
 }
 

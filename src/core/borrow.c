@@ -87,16 +87,16 @@ static bool has_turn(nohi_worker *w)
 static void run_turns(nohi_worker *w)
 {
     jmp_buf caught;
-    jmp_buf *others = w->caught;
-    w->caught = &caught;
+    jmp_buf *others = w->own_self.caught;
+    w->own_self.caught = &caught;
     if (_setjmp(caught) == 0) {
         for (int left = TURNS_MAX; left > 0 && has_turn(w); left--) {
-            nohi_receive_turn(w->self);
+            nohi_receive_turn(&w->own_self);
         }
     } else {
         nohi_receive_after_failure(w);
     }
-    w->caught = others;
+    w->own_self.caught = others;
 }
 
 /* BRW-1 */

@@ -207,6 +207,13 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     }
 }
 
+void nohi_policy_sample_cancel(nohi_worker *w)
+{
+    w->policy.sampling = false;
+    w->policy.countdown = (int32_t)w->policy.interval;
+    w->policy.flow_home = NOHI_STAY;
+}
+
 /* Worker `usual`; in the hostile build any, to see what depends on it. */
 static nohi_worker *any_worker(const nohi_worker *w, unsigned usual)
 {

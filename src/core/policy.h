@@ -69,6 +69,8 @@ nohi_kind *nohi_policy_kind(nohi_worker *w, const noh_behavior *behavior);
 /* Around each turn. */
 void nohi_policy_sample_begin(nohi_worker *w);
 void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a);
+/* A turn in which somebody waited says nothing. */
+void nohi_policy_sample_cancel(nohi_worker *w);
 
 /* Rule 4: where a light actor goes that was woken from `sender` (or none), or NOHI_STAY. */
 int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender);

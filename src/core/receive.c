@@ -21,6 +21,7 @@
 #include "deadletter.h"
 #include "reply.h"
 #include "send.h"
+#include "strand.h"
 #include "system.h"
 #include "timer.h"
 
@@ -34,6 +35,7 @@ static NOHI_NOINLINE void close_message(nohi_worker *w, nohi_message *message);
 static NOHI_COLD void fail_with(nohi_worker *w, nohi_actor *a, noh_err err);
 static NOHI_COLD void fail(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE void handle_many(noh_self *self, nohi_actor *a);
+static NOHI_NOINLINE bool turn_of_waiting(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE bool leave_turn(nohi_worker *w, nohi_actor *a);
 
 /* Calls a handler, and closes the message unless it fails. */
@@ -123,13 +125,14 @@ static void handle_many(noh_self *self, nohi_actor *a)
 {
     const nohi_letter *last = a->tail;
     uint32_t left = NOHI_BATCH;
+    uint32_t waits = self->waits; /* who has waited finds another queue */
     bool more = true;
     while (more) {
         nohi_message *message = (nohi_message *)a->head;
         more = &message->letter != last;
         handle_letter(self, a, nohi_actor_behavior(a), message);
         /* A worker that asks for work must not wait for a whole batch of heavy letters. */
-        more = more && --left > 0 && (a->flags & (NOHI_EXITING | NOHI_ENDED)) == 0 &&
+        more = more && --left > 0 && self->waits == waits && (a->flags & (NOHI_EXITING | NOHI_ENDED)) == 0 &&
                load_relaxed(&self->worker->balance.attention) == 0; /* see give */
     }
 }
@@ -155,10 +158,51 @@ NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a)
     }
 }
 
-/* A turn of any kind. False: it was sampled. */
+/* Does what came end the wait? Then its strand goes on, in this turn. */
+static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
+{
+    nohi_wait *wait = a->extra->wait;
+    if (a->flags & NOHI_SIGNALED) {
+        nohi_letter *taken = nohi_inbox_take(&a->gate.inbox); /* RCV-2 */
+        if (taken != NULL) {
+            (void)take_letters(w, a, taken);
+        }
+    }
+    bool ended = nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate)) >= NOH_STOP_NOW;
+    if (ended || nohi_strand_look(a, wait)) {
+        wait->err = ended ? NOH_E_STOPPED : NOH_OK;
+        a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
+        w->goes_on = wait->strand;
+        return false;
+    }
+    nohi_receive_left(w, a);
+    return true;
+}
+
+void nohi_receive_left(nohi_worker *w, nohi_actor *a)
+{
+    leave_handlers(w);
+    if (w->policy.sampling) {
+        nohi_policy_sample_cancel(w);
+    }
+    a->flags = (uint8_t)((a->flags | NOHI_WAITING) & ~NOHI_QUEUED);
+    if ((a->flags & NOHI_SIGNALED) == 0) {
+        return;
+    }
+    if (nohi_inbox_try_idle(&a->gate.inbox)) { /* RCV-2 */
+        a->flags = (uint8_t)(a->flags & ~NOHI_SIGNALED);
+    } else {
+        nohi_worker_queue(w, a);
+    }
+}
+
+/* A turn of any kind. False: it was sampled, or another strand goes on. */
 static bool turn(noh_self *self, nohi_actor *a)
 {
     nohi_worker *w = self->worker;
+    if (a->flags & NOHI_WAITING) {
+        return turn_of_waiting(w, a);
+    }
     if (w->policy.countdown < 0) {
         nohi_policy_sample_begin(w);
     }

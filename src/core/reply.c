@@ -18,6 +18,7 @@
 #include "borrow.h"
 #include "deadletter.h"
 #include "send.h"
+#include "strand.h"
 #include "system.h"
 
 enum { ASKS_MAX = 65536 };
@@ -296,6 +297,21 @@ static bool has_answer(nohi_worker *w, void *ctx)
     return wait->entry == NULL || wait->entry->state == ASK_KEPT;
 }
 
+/* In a handler: the same. */
+static noh_err await_in_handler(noh_self *self, uint32_t number, nohi_message **ret)
+{
+    nohi_wait wait = {.kind = NOHI_WAIT_ANSWER, .number = number};
+    noh_err err = nohi_strand_wait(self, &wait);
+    if (err != NOH_OK) {
+        return err;
+    }
+    noh_future future;
+    (void)nohi_ask_arrived(self->worker, self->actor, &wait.got, &future);
+    bump_by(&self->worker->answers_waiting, 1); /* the caller takes it off */
+    *ret = wait.got;
+    return NOH_OK;
+}
+
 /* The answer, once it is there; the caller owns it. */
 static noh_err await(noh_self *self, noh_future future, int64_t timeout_ns, nohi_message **ret)
 {
@@ -303,12 +319,12 @@ static noh_err await(noh_self *self, noh_future future, int64_t timeout_ns, nohi
     if (timeout_ns < 0) {
         return NOH_E_INVAL;
     }
-    if (self->in_handler || self->worker->kind == NOHI_WORKER) {
-        return NOH_E_CONTEXT;
-    }
     waiting wait = {future, entry_of(self->actor, future, &number)};
     if (wait.entry == NULL) {
         return NOH_E_SPENT;
+    }
+    if (self->in_handler) {
+        return timeout_ns == NOH_FOREVER ? await_in_handler(self, number, ret) : NOH_E_CONTEXT;
     }
     nohi_thread_finish(self);
     noh_err err = wait.entry->state == ASK_KEPT
@@ -358,11 +374,8 @@ noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type, const v
     if (self == NULL || type == NULL || type->answer == NULL || ret_answer == NULL) {
         return NOH_E_INVAL;
     }
-    if (self->in_handler || self->worker->kind == NOHI_WORKER) {
-        return NOH_E_CONTEXT;
-    }
     noh_future future;
-    self->worker->calls = true;
+    self->worker->calls = !self->in_handler;
     noh_err err = noh_ask_value(self, to, type, message, &future);
     self->worker->calls = false;
     if (err != NOH_OK) {

@@ -11,8 +11,10 @@
  *             chatter spread over cores (policy.c). */
 #include "worker.h"
 
+#include "fiber.h"
 #include "receive.h"
 #include "send.h"
+#include "strand.h"
 #include "system.h"
 #include "timer.h"
 
@@ -222,7 +224,7 @@ bool nohi_worker_has_mail(nohi_worker *w)
 static void run_until_closed(nohi_worker *w)
 {
     jmp_buf caught;
-    w->caught = &caught;
+    w->own_self.caught = &caught;
     if (_setjmp(caught) != 0) {
         nohi_receive_after_failure(w);
     }
@@ -232,8 +234,12 @@ static void run_until_closed(nohi_worker *w)
 void nohi_worker_main(void *worker)
 {
     nohi_worker *w = worker;
+    nohi_fiber base;
+    nohi_fiber_of_thread(&base);
+    w->base = &base;
     (void)pthread_setspecific(w->system->self_key, w);
     run_until_closed(w);
+    nohi_strand_done(w);
     (void)pthread_setspecific(w->system->self_key, NULL);
     nohi_system_release(w->system);
 }
@@ -249,7 +255,7 @@ static void loop(nohi_worker *w)
         }
         if (load_relaxed(&w->run_first) != 0) { /* private */
             nohi_policy_get_up(w);
-            nohi_receive_turns(w->self);
+            nohi_strand_run(w);
         } else {
             rest(w);
         }
@@ -359,7 +365,10 @@ static void rest(nohi_worker *w)
 void nohi_worker_run(nohi_worker *w, int64_t until_ns)
 {
     jmp_buf caught;
-    w->caught = &caught;
+    nohi_fiber base;
+    nohi_fiber_of_thread(&base);
+    w->base = &base;
+    w->own_self.caught = &caught;
     if (_setjmp(caught) != 0) {
         nohi_receive_after_failure(w);
     }
@@ -368,6 +377,6 @@ void nohi_worker_run(nohi_worker *w, int64_t until_ns)
         if (nohi_hint_is_raised(&w->mail)) {
             nohi_worker_attend(w);
         }
-        nohi_receive_turns(w->self);
+        nohi_strand_run(w);
     } while (load_relaxed(&w->run_first) != 0 && nohi_now(w->system) < until_ns); /* private */
 }

@@ -36,6 +36,9 @@ typedef enum nohi_answer_state {
     NOHI_ANSWERED /* or forwarded, or promised */
 } nohi_answer_state;
 
+typedef struct nohi_strand nohi_strand;
+typedef struct nohi_fiber nohi_fiber;
+
 struct noh_self {
     nohi_worker *worker;
     nohi_system *system;
@@ -48,6 +51,9 @@ struct noh_self {
     noh_future answered;
     nohi_message *kept;   /* the answer awaited last; a plain thread's */
     noh_exit failure;     /* of noh_fail */
+    jmp_buf *caught;      /* where noh_fail goes */
+    nohi_strand *strand;  /* on which it runs, or NULL: then it may not wait */
+    uint32_t waits;       /* how often its handlers have waited */
     char error_text[256]; /* noh_error_text */
 };
 
@@ -92,7 +98,11 @@ struct nohi_worker {
     noh_ref woken_by;        /* who sent the newest letter this turn took from the inbox */
     uint64_t handled_before; /* counts.handled when a turn of a TIMED actor began */
     noh_exit ending;         /* while an actor ends */
-    jmp_buf *caught;         /* where noh_fail goes */
+    nohi_fiber *base;        /* the stack of the thread that runs turns here */
+    nohi_strand *spare;      /* strands, */
+    uint32_t spares;         /* and how many */
+    nohi_actor *waits;       /* from a strand to the base: its handler waits now; */
+    nohi_strand *goes_on;    /* or this one is to go on */
     nohi_worker *borrower;   /* the thread that acts for this worker (borrow.c), or NULL */
     nohi_worker *borrowed;   /* THREAD, HOST: the worker it acts for, or NULL */
     bool calls;              /* THREAD, HOST: the ask under way is noh_call's (borrow.c) */
