@@ -10,7 +10,8 @@
  *   system     noh_system_new, noh_system_self, noh_system_stop, noh_system_free
  *   behavior   NOH_BEHAVIOR, NOH_ON, NOH_ON_START, NOH_ON_STOP, NOH_ON_FAILURE
  *   life       noh_spawn, noh_stop, noh_join, noh_exit_self, noh_fail
- *   messages   noh_tell, noh_ask, noh_await, noh_call, noh_receive
+ *   messages   noh_tell, noh_ask, noh_await, noh_call
+ *   waiting    noh_receive, noh_receive_only, noh_receive_if, noh_sleep; noh_await, noh_call, noh_join
  *   answers    noh_reply, noh_reply_error, noh_forward, noh_promise_take
  *   names      noh_register, noh_unregister, noh_lookup
  *   time       noh_after, noh_every, noh_timer_cancel, noh_idle_after
@@ -23,6 +24,7 @@
  *   with self       on the thread that `self` belongs to: inside a handler with the self it was
  *                   given, or on a plain thread with its own
  *   in a handler    with self, while a message is in hand
+ *   waits           also in a handler, at any depth of calls: see "waiting"
  *   copies, moves, borrows   what happens to what a pointer points to; no word: borrowed for the call
  * Functions that can fail return noh_err and write their results only on NOH_OK. A NULL where the
  * contract allows none gives NOH_E_INVAL. Times are nanoseconds. */
@@ -295,8 +297,8 @@ NOH_API noh_err noh_stop(noh_self *self, noh_ref actor, noh_stop_kind kind);
 /* Waits until `actor` has ended: its last hook has returned, its names are free, what it held is
  * released. `ret_exit` may be NULL; it is UNKNOWN when the actor had ended before the call, as it
  * may have right after noh_stop.
- * Errors: INVAL (also `timeout_ns` < 0), NOMEM, TIMEOUT, CONTEXT (inside a handler). A plain
- * thread, with self. */
+ * Errors: INVAL (also `timeout_ns` < 0), NOMEM, TIMEOUT, CONTEXT (`actor` is a plain thread), and those
+ * of waiting. With self; waits. */
 NOH_API noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *ret_exit);
 
 /* Ends this actor after the message in hand, reason normal. What is queued becomes dead letters.
@@ -339,7 +341,7 @@ typedef struct noh_future {
  * when the target ends, refuses or forgets, the answer is an error.
  *     noh_future f;
  *     noh_ask(self, calc, add, &f, .a = 1, .b = 3);
- * On a plain thread: noh_await(self, f, …). In an actor the answer arrives as a message of the
+ * Then noh_await(self, f, …). In an actor, an answer that nobody awaits arrives as a message of the
  * answer's type for its handler (an error as noh_failure); noh_answered(self) says which ask it
  * belongs to. Errors: as noh_tell, and LIMIT (65,536 open asks). With self. */
 #define noh_ask(self, to, ...) \
@@ -356,8 +358,8 @@ NOH_API noh_err noh_ask_value(noh_self *self, noh_ref to, const noh_type *type, 
  *     sum s;
  *     noh_await(self, f, sum, NOH_SECOND, &s);
  * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT (the future is given up; a late answer becomes a
- * dead letter), SPENT (awaited before), WRONG_TYPE, CONTEXT (in a handler), or the error the other
- * side answered: noh_error_text(self) has its words. A plain thread, with self. */
+ * dead letter), SPENT (awaited before, or another self's), WRONG_TYPE, those of waiting, or the error
+ * the other side answered: noh_error_text(self) has its words. With self; waits. */
 #define noh_await(self, future, T, timeout_ns, ret_answer) \
     noh_await_value(self, future, NOH_TYPE(T), timeout_ns, NOH_CHECKED(T, ret_answer))
 NOH_API noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
@@ -369,7 +371,7 @@ NOH_API noh_err noh_await_value(noh_self *self, noh_future future, const noh_typ
  * `&s` must point to the answer's type. When the target's worker has nothing to do, short handlers may
  * run on the calling thread meanwhile: on its stack, with its thread-locals and its signal mask, and
  * while it holds whatever locks it holds. Those of pinned actors never do, nor does anything during
- * noh_ask and noh_await. Errors: those of noh_ask and noh_await. A plain thread. */
+ * noh_ask and noh_await. Errors: those of noh_ask and noh_await. With self; waits. */
 #define noh_call(self, to, ...) \
     NOH_PP_CAT(noh_call_, NOH_PP_MANY2(__VA_ARGS__))(self, to, __VA_ARGS__)
 #define noh_call_2(self, to, T, ret_answer) \
@@ -394,15 +396,52 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_failure, (int32_t, code), (noh_text, text));
  * wait. With self. */
 NOH_API const char *noh_error_text(const noh_self *self);
 
-/* Waits for the next message that is not an answer and puts it in hand: noh_sender, noh_reply and
- * so on refer to it until this self's next wait. Both results are borrowed until then.
- * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT, CONTEXT (in a handler). A plain thread, with
- * self. */
+/* Who sent the message in hand; NOH_NO_REF without one. With self. */
+NOH_API noh_ref noh_sender(const noh_self *self);
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+/* What waits may be called in a handler, at any depth of calls, and holds no thread there: the handler's
+ * stack stays with the actor, its worker runs others, and the handler goes on, perhaps on another
+ * thread, when the wait is over. Until then the actor handles no other message; what comes stays in
+ * its mailbox, in order. A handler may wait as often as it likes. On a plain thread the thread waits.
+ *
+ * Besides their own, all have these errors:
+ *   NOMEM    no memory, or no address space, for the handler's stack
+ *   STOPPED  the actor was asked to stop, NOH_STOP_NOW; or to drain, and noh_receive has seen all that
+ *            was told before. The handler should come to its end. One that is killed does not go on:
+ *            its stack is dropped, as by noh_fail, but no hook runs
+ *   CONTEXT  in a stop hook, in a filter, with the self of a handler that has returned
+ * Traps: the address of a thread-local variable, errno's among them, may be another one after a wait, and
+ * the compiler may keep the old one: read what you need of errno before. A lock that is held across a
+ * wait is held until the handler goes on. fork() leaves a child in which no handler goes on. */
+
+/* Waits. Errors: INVAL (< 0), and those of waiting. With self. */
+NOH_API noh_err noh_sleep(noh_self *self, int64_t duration_ns);
+
+/* Waits for the next message that is not an answer and puts it in hand: noh_sender, noh_reply and so on
+ * refer to it until this self's next noh_receive, or until the handler returns. In a handler the message
+ * it was called with stays in hand behind it: a reply goes to the newer of the two that is a request and
+ * was not answered. Both results are borrowed for as long.
+ * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT, and those of waiting. With self. */
 NOH_API noh_err noh_receive(noh_self *self, int64_t timeout_ns, const noh_type **ret_type,
                             const void **ret_message);
 
-/* Who sent the message in hand; NOH_NO_REF without one. With self. */
-NOH_API noh_ref noh_sender(const noh_self *self);
+/* The same for the next message of one type; those before it stay in the mailbox, in order.
+ *     const deposit *d;
+ *     noh_receive_only(self, deposit, NOH_SECOND, &d); */
+#define noh_receive_only(self, T, timeout_ns, ret_message) \
+    noh_receive_value(self, NOH_TYPE(T), timeout_ns, \
+                      _Generic((ret_message), const T **: (const void **)(ret_message)))
+NOH_API noh_err noh_receive_value(noh_self *self, const noh_type *type, int64_t timeout_ns,
+                                  const void **ret_message);
+
+/* The same for the next message that `filter` says true to. It is asked once for each message that lies
+ * in the mailbox or comes, in order, with the self that waits; it may not wait. One that calls noh_fail
+ * fails the actor; the message stays in the mailbox, and is lost with it, by name. */
+typedef bool noh_filter_fn(noh_self *self, void *ctx, const noh_type *type, const void *message);
+NOH_API noh_err noh_receive_if(noh_self *self, noh_filter_fn *filter, void *ctx, int64_t timeout_ns,
+                               const noh_type **ret_type, const void **ret_message);
 
 /* ---- answers ------------------------------------------------------------------------------ */
 

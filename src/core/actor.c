@@ -24,6 +24,7 @@
 #include "receive.h"
 #include "reply.h"
 #include "send.h"
+#include "strand.h"
 #include "system.h"
 #include "timer.h"
 
@@ -674,6 +675,9 @@ uint32_t nohi_actor_end_thread(nohi_worker *w, nohi_actor *a)
 static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
 {
     uint32_t open = 0;
+    if (NOHI_UNLIKELY(a->flags & NOHI_WAITING)) {
+        nohi_strand_drop(w, a);
+    }
     if (nohi_gate_end(&a->gate)) {
         nohi_name_forget(w->system, w->self->ref);
     }

@@ -35,6 +35,8 @@ enum {
     NOHI_ENDED = 16,   /* it ended in this turn */
     NOHI_UNSTARTED = 32, /* its start hook has not run: no hook may look at its state */
     NOHI_WAITING = 64,   /* a handler of it waits: strand.h */
+    NOHI_WAITED =
+        128, /* in this turn a handler may have waited: the turn's end takes the long way */
 };
 
 typedef struct nohi_wait nohi_wait;
@@ -46,6 +48,7 @@ typedef struct nohi_extra {
     nohi_timers *timers;
     nohi_letter *watchers; /* WATCH messages to be answered at the end */
     nohi_wait *wait;       /* WAITING: for what */
+    uint32_t wait_serial;  /* tells waits apart, for WAKE */
     int64_t idle_ns;       /* 0: not asked for */
     int64_t last_active_ns;
     noh_timer idle_timer;

@@ -28,8 +28,10 @@
  *             (docs/adr/0008-calls-run-by-the-caller.md). */
 #include "borrow.h"
 
+#include "fiber.h"
 #include "receive.h"
 #include "send.h"
+#include "strand.h"
 #include "system.h"
 #include "timer.h"
 
@@ -83,20 +85,22 @@ static bool has_turn(nohi_worker *w)
     return index != 0 && nohi_policy_may_borrow(w, nohi_worker_slot(w, index));
 }
 
-/* noh_fail jumps here, to this frame and not to that of the worker's thread. */
+static void run_some(noh_self *self)
+{
+    for (int left = TURNS_MAX; left > 0 && has_turn(self->worker); left--) {
+        nohi_receive_turn(self);
+    }
+}
+
+/* On a strand of the worker, which is left to the handler if that waits. */
 static void run_turns(nohi_worker *w)
 {
-    jmp_buf caught;
-    jmp_buf *others = w->own_self.caught;
-    w->own_self.caught = &caught;
-    if (_setjmp(caught) == 0) {
-        for (int left = TURNS_MAX; left > 0 && has_turn(w); left--) {
-            nohi_receive_turn(&w->own_self);
-        }
-    } else {
-        nohi_receive_after_failure(w);
-    }
-    w->own_self.caught = others;
+    nohi_fiber base;
+    nohi_fiber *others = w->base;
+    nohi_fiber_of_thread(&base);
+    w->base = &base;
+    nohi_strand_run(w, run_some);
+    w->base = others;
 }
 
 /* BRW-1 */

@@ -26,6 +26,7 @@ typedef enum nohi_message_kind {
     NOHI_TIMER_ADD, /* to a worker: `number` is a timer to put on its wheel */
     NOHI_TIMER_DROP,
     NOHI_STOPPING, /* to a worker: say that you have seen it */
+    NOHI_WAKE,     /* to a handler that waits: `number` is its wait's; strand.h */
 } nohi_message_kind;
 
 enum { NOHI_NUMBER_BITS = 23, NOHI_NUMBER_MAX = (1 << NOHI_NUMBER_BITS) - 1 };
@@ -56,6 +57,12 @@ enum { NOHI_MESSAGE_LIMIT = 1 << 30 }; /* bytes of one message, TOO_BIG above */
 NOHI_INLINE void *nohi_message_body(nohi_message *message)
 {
     return message + 1;
+}
+
+/* Told, asked, or a tick: for a handler, or for noh_receive. */
+NOHI_INLINE bool nohi_message_is_for_handler(const nohi_message *message)
+{
+    return message->kind <= NOHI_REQUEST || message->kind == NOHI_TICK;
 }
 
 NOHI_INLINE bool nohi_message_is_counted(const nohi_message *message)

@@ -31,7 +31,7 @@ static NOHI_NOINLINE void handle_odd(noh_self *self, nohi_actor *a);
 static NOHI_NOINLINE void handle_notice(noh_self *self, nohi_actor *a, nohi_message *message);
 static NOHI_COLD const noh_handler *find_equal(const noh_behavior *behavior, const noh_type *type);
 static void begin_busy_turn(nohi_worker *w, nohi_actor *a);
-static NOHI_NOINLINE void close_message(nohi_worker *w, nohi_message *message);
+static NOHI_NOINLINE void close_message(noh_self *self);
 static NOHI_COLD void fail_with(nohi_worker *w, nohi_actor *a, noh_err err);
 static NOHI_COLD void fail(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE void handle_many(noh_self *self, nohi_actor *a);
@@ -54,11 +54,11 @@ NOHI_INLINE void call(noh_self *self, nohi_actor *a, noh_handler_fn fn, void *st
         fail_with(w, a, err);
         return;
     }
-    if (NOHI_LIKELY(told && self->message != NULL)) {
+    if (NOHI_LIKELY(told && self->message == message)) {
         bump(&w->counts.handled);
         nohi_message_free_told(&w->pool, message);
     } else {
-        close_message(w, self->message);
+        close_message(self);
     }
 }
 
@@ -132,7 +132,8 @@ static void handle_many(noh_self *self, nohi_actor *a)
         more = &message->letter != last;
         handle_letter(self, a, nohi_actor_behavior(a), message);
         /* A worker that asks for work must not wait for a whole batch of heavy letters. */
-        more = more && --left > 0 && self->waits == waits && (a->flags & (NOHI_EXITING | NOHI_ENDED)) == 0 &&
+        more = more && --left > 0 && self->waits == waits &&
+               (a->flags & (NOHI_EXITING | NOHI_ENDED)) == 0 &&
                load_relaxed(&self->worker->balance.attention) == 0; /* see give */
     }
 }
@@ -158,40 +159,79 @@ NOHI_INLINE void end_turn(nohi_worker *w, nohi_actor *a)
     }
 }
 
-/* Does what came end the wait? Then its strand goes on, in this turn. */
+/* To another worker; it is QUEUED: on its way. */
+static void hand_on(nohi_worker *w, nohi_actor *a, int flow)
+{
+    nohi_worker *to = nohi_system_home(w->system, (unsigned)flow);
+    nohi_gate_move(&a->gate, to->id);
+    if (nohi_stack_push(&to->handed, nohi_actor_index(w->slots, a), &a->run_next)) {
+        nohi_worker_notify(w, to);
+    }
+}
+
+/* Gives what came to the wait of its handler. When that is over, its strand goes on, in this turn, or
+ * where the actor is to live. */
 static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
 {
     nohi_wait *wait = a->extra->wait;
+    w->woken_by = NOH_NO_REF;
     if (a->flags & NOHI_SIGNALED) {
         nohi_letter *taken = nohi_inbox_take(&a->gate.inbox); /* RCV-2 */
-        if (taken != NULL) {
-            (void)take_letters(w, a, taken);
-        }
+        w->woken_by = taken == NULL ? NOH_NO_REF : take_letters(w, a, taken);
     }
-    bool ended = nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate)) >= NOH_STOP_NOW;
-    if (ended || nohi_strand_look(a, wait)) {
-        wait->err = ended ? NOH_E_STOPPED : NOH_OK;
-        a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
-        w->goes_on = wait->strand;
-        return false;
+    int stop = nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate));
+    if (stop == NOH_STOP_KILL) {
+        nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_KILLED});
+        return leave_turn(w, a);
     }
-    nohi_receive_left(w, a);
-    return true;
+    bool over = wait->over || nohi_strand_look(w, a, wait);
+    if (!over && (stop == NOH_STOP_NOW || wait->once)) {
+        over = true;
+        wait->over = true;
+        wait->err = stop == NOH_STOP_NOW ? NOH_E_STOPPED : NOH_E_TIMEOUT;
+    }
+    if (!over) {
+        nohi_receive_left(w, a);
+        return true;
+    }
+    int flow = nohi_policy_flow(w, a, w->woken_by);
+    if (flow != NOHI_STAY) {
+        leave_handlers(w);
+        hand_on(w, a, flow);
+        return true;
+    }
+    a->flags = (uint8_t)((a->flags & ~NOHI_WAITING) | NOHI_WAITED);
+    if (w->policy.countdown < 0) {
+        nohi_policy_sample_begin(w);
+    }
+    w->woken_by = NOH_NO_REF;
+    w->handled_before = load_relaxed(&w->counts.handled); /* private */
+    w->goes_on = wait->strand;
+    return false;
 }
 
 void nohi_receive_left(nohi_worker *w, nohi_actor *a)
 {
+    nohi_wait *wait = a->extra->wait;
+    nohi_send_flush(w); /* what was buried here may be answered */
     leave_handlers(w);
     if (w->policy.sampling) {
-        nohi_policy_sample_cancel(w);
+        nohi_policy_sample_end(w, a);
+        w->policy.flow_home = NOHI_STAY; /* who waits moves when it is woken */
     }
     a->flags = (uint8_t)((a->flags | NOHI_WAITING) & ~NOHI_QUEUED);
-    if ((a->flags & NOHI_SIGNALED) == 0) {
-        return;
+    bool runs = wait->once || nohi_strand_has_news(a, wait); /* STR-3 */
+    if (a->flags & NOHI_SIGNALED) {
+        if (!nohi_actor_is_exact(a)) {
+            store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter */
+        }
+        if (!runs && nohi_inbox_try_idle(&a->gate.inbox)) { /* RCV-2 */
+            a->flags = (uint8_t)(a->flags & ~NOHI_SIGNALED);
+        } else {
+            runs = true;
+        }
     }
-    if (nohi_inbox_try_idle(&a->gate.inbox)) { /* RCV-2 */
-        a->flags = (uint8_t)(a->flags & ~NOHI_SIGNALED);
-    } else {
+    if (runs) {
         nohi_worker_queue(w, a);
     }
 }
@@ -235,11 +275,11 @@ NOHI_INLINE void handle_told(noh_self *self, nohi_actor *a, const noh_behavior *
     nohi_worker *w = self->worker; /* RCV-6 */
     if (NOHI_UNLIKELY(err != NOH_OK)) {
         fail_with(w, a, err);
-    } else if (NOHI_LIKELY(self->message != NULL)) {
+    } else if (NOHI_LIKELY(self->message == message)) {
         bump(&w->counts.handled);
         nohi_pool_give(&w->pool, message, 0);
     } else {
-        close_message(w, NULL);
+        close_message(self);
     }
 }
 
@@ -291,7 +331,8 @@ static NOHI_NOINLINE void pass_on(noh_self *self, nohi_actor *a)
 NOHI_INLINE bool turn_of_one(noh_self *self, nohi_actor *a)
 {
     nohi_message *message = (nohi_message *)a->head;
-    if (NOHI_UNLIKELY(--self->worker->policy.countdown < 0 || a->flags != NOHI_QUEUED || message == NULL) ||
+    if (NOHI_UNLIKELY(--self->worker->policy.countdown < 0 || a->flags != NOHI_QUEUED ||
+                      message == NULL) ||
         NOHI_UNLIKELY(message->letter.next != NULL || !nohi_message_is_told(message))) {
         return false;
     }
@@ -315,7 +356,8 @@ NOHI_INLINE bool turn_of_one(noh_self *self, nohi_actor *a)
 /* Of an actor that was taken from the run list. */
 NOHI_INLINE void begin_listed_turn(noh_self *self, nohi_actor *a, uint32_t index)
 {
-    NOHI_CHECK(GAT_1, nohi_gate_home(&a->gate) == self->worker->id && (a->flags & NOHI_QUEUED) != 0);
+    NOHI_CHECK(GAT_1,
+               nohi_gate_home(&a->gate) == self->worker->id && (a->flags & NOHI_QUEUED) != 0);
     uint64_t generation = nohi_gate_generation(&a->gate);
     begin_turn(self, a, (noh_ref){generation << NOHI_INDEX_BITS | index});
 }
@@ -412,6 +454,7 @@ void nohi_receive_after_failure(nohi_worker *w)
 {
     nohi_actor *a = w->self->actor;
     w->self->in_handler = false;
+    w->self->filters = false;
     if (load_relaxed(&a->life) == NOHI_ENDING) {
         nohi_log(w->system, NOH_LOG_ERROR, w->self->ref, nohi_actor_behavior(a),
                  "a stop hook failed: %s", w->self->failure.text);
@@ -502,6 +545,9 @@ static void handle_notice(noh_self *self, nohi_actor *a, nohi_message *message)
     case NOHI_TIMER_DROP:
     case NOHI_STOPPING:
         break;
+    case NOHI_WAKE:
+        nohi_message_free_block(&w->pool, message); /* STR-4 */
+        return;
     }
     NOHI_ASSERT(RCV_5, false);
 }
@@ -518,10 +564,56 @@ static const noh_handler *find_equal(const noh_behavior *behavior, const noh_typ
     return NULL;
 }
 
-/* After a handler returned; NULL when it forwarded the message. */
-static void close_message(nohi_worker *w, nohi_message *message)
+void nohi_receive_close_received(noh_self *self, noh_err code, const char *text)
 {
-    noh_self *self = w->self;
+    if (!self->has_outer) {
+        return;
+    }
+    nohi_worker *w = self->worker;
+    nohi_message *message = self->promised ? NULL : self->message;
+    bool open = self->answer_state == NOHI_UNANSWERED;
+    self->has_outer = false;
+    self->message = self->outer.message;
+    self->answer_state = self->outer.answer_state;
+    self->promised = self->outer.promised;
+    if (message == NULL) {
+        return; /* forwarded, or its promise has it */
+    }
+    if (message->kind == NOHI_TICK) {
+        nohi_timer_tick_done(w, message->number);
+    }
+    if (message->kind == NOHI_REQUEST && open) {
+        nohi_reply_error(w, message, self->ref, code, text);
+    } else {
+        nohi_message_free(&w->pool, message);
+    }
+}
+
+void nohi_receive_abandon(nohi_worker *w, noh_self *self)
+{
+    self->worker = w;
+    nohi_self_drop_answer(self);
+    nohi_receive_close_received(self, NOH_E_STOPPED, NULL);
+    nohi_message *message = self->message;
+    self->message = NULL;
+    if (message == NULL || self->promised) {
+        bump(&w->counts.handled);
+    } else if (!nohi_message_is_counted(message)) {
+        nohi_message_free(&w->pool, message);
+    } else if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_ANSWERED) {
+        bump(&w->counts.handled);
+        nohi_message_free(&w->pool, message);
+    } else {
+        nohi_dead_letter(w, self->ref, message, NOH_DEAD_STOPPED);
+    }
+}
+
+/* After a handler returned that did more than to look at a told message. */
+static void close_message(noh_self *self)
+{
+    nohi_worker *w = self->worker;
+    nohi_receive_close_received(self, NOH_E_NO_ANSWER, NULL);
+    nohi_message *message = self->message; /* NULL: forwarded */
     self->message = NULL;
     if (message == NULL || nohi_message_is_counted(message)) {
         bump(&w->counts.handled);
@@ -568,8 +660,9 @@ static void bury_crashed(nohi_worker *w, nohi_message *message, const noh_exit *
 static void fail(nohi_worker *w, nohi_actor *a)
 {
     noh_self *self = w->self;
-    nohi_message *message = self->message;
     noh_exit exit = self->failure;
+    nohi_receive_close_received(self, exit.code, exit.text);
+    nohi_message *message = self->message;
     nohi_send_flush(w); /* what it told before it failed was told */
     self->message = NULL;
     self->answered = (noh_future){0};
@@ -605,6 +698,10 @@ static void keep_idle_time(nohi_worker *w, nohi_actor *a)
 /* The same with all that may be the matter, exit included. */
 static bool leave_turn(nohi_worker *w, nohi_actor *a)
 {
+    if (a->flags & NOHI_WAITED) {
+        nohi_self_drop_answer(w->self);
+        a->flags = (uint8_t)(a->flags & ~NOHI_WAITED);
+    }
     if (a->flags & NOHI_EXITING) {
         nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
     }
@@ -634,11 +731,7 @@ static bool leave_turn(nohi_worker *w, nohi_actor *a)
         }
     }
     if (!idle && flow != NOHI_STAY) {
-        nohi_worker *to = nohi_system_home(w->system, (unsigned)flow);
-        nohi_gate_move(&a->gate, to->id); /* still QUEUED: on its way */
-        if (nohi_stack_push(&to->handed, nohi_actor_index(w->slots, a), &a->run_next)) {
-            nohi_worker_notify(w, to);
-        }
+        hand_on(w, a, flow);
         return !sampled;
     }
     a->flags = (uint8_t)(a->flags & ~(NOHI_QUEUED | NOHI_ENDED));

@@ -15,6 +15,11 @@ void nohi_receive_turn(noh_self *self);
 void nohi_receive_late(nohi_worker *w, nohi_actor *a, nohi_message *message);
 /* Letters that lie in a slot where nobody lives any more. */
 void nohi_receive_bury(nohi_worker *w, nohi_actor *a);
+/* A handler received a message, beside its own, and takes the next one, or is over: answers that with an
+ * error if nobody has. */
+void nohi_receive_close_received(noh_self *self, noh_err code, const char *text);
+/* What the handler has in hand that waits, and will not go on, becomes dead letters. On `w`. */
+void nohi_receive_abandon(nohi_worker *w, noh_self *self);
 /* Goes on after noh_fail left a turn by longjmp. */
 void nohi_receive_after_failure(nohi_worker *w);
 

@@ -67,6 +67,13 @@ static size_t asks_bytes(uint32_t capacity)
     return sizeof(nohi_asks) + capacity * sizeof(ask);
 }
 
+/* So that hardly a future of one table means something in another. */
+static uint32_t first_serial(const nohi_worker *w, const nohi_extra *extra)
+{
+    uint64_t mixed = ((uintptr_t)w->system ^ (uintptr_t)extra >> 4) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(mixed >> 32);
+}
+
 static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
 {
     const noh_env *env = &w->system->env;
@@ -85,7 +92,7 @@ static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
         memcpy(asks, old, asks_bytes(kept));
         nohi_free(env, old, asks_bytes(kept));
     } else {
-        *asks = (nohi_asks){.serial = 0};
+        *asks = (nohi_asks){.serial = first_serial(w, extra)};
     }
     for (uint32_t i = kept; i < capacity; i++) {
         asks->entries[i] = (ask){.next_free = i + 1 < capacity ? i + 2 : 0};
@@ -297,17 +304,19 @@ static bool has_answer(nohi_worker *w, void *ctx)
     return wait->entry == NULL || wait->entry->state == ASK_KEPT;
 }
 
-/* In a handler: the same. */
-static noh_err await_in_handler(noh_self *self, uint32_t number, nohi_message **ret)
+/* In a handler: the answer comes through its queue. */
+static noh_err await_in_handler(noh_self *self, uint32_t number, int64_t timeout_ns,
+                                nohi_message **ret)
 {
     nohi_wait wait = {.kind = NOHI_WAIT_ANSWER, .number = number};
-    noh_err err = nohi_strand_wait(self, &wait);
+    nohi_self_drop_answer(self);
+    noh_err err = nohi_strand_wait(self, &wait, timeout_ns);
+    nohi_asks *asks = self->actor->extra->asks;
     if (err != NOH_OK) {
+        give_up(&asks->entries[number]);
         return err;
     }
-    noh_future future;
-    (void)nohi_ask_arrived(self->worker, self->actor, &wait.got, &future);
-    bump_by(&self->worker->answers_waiting, 1); /* the caller takes it off */
+    close_ask(asks, number);
     *ret = wait.got;
     return NOH_OK;
 }
@@ -319,14 +328,18 @@ static noh_err await(noh_self *self, noh_future future, int64_t timeout_ns, nohi
     if (timeout_ns < 0) {
         return NOH_E_INVAL;
     }
+    if (!nohi_self_may_wait(self)) {
+        return NOH_E_CONTEXT;
+    }
     waiting wait = {future, entry_of(self->actor, future, &number)};
     if (wait.entry == NULL) {
         return NOH_E_SPENT;
     }
     if (self->in_handler) {
-        return timeout_ns == NOH_FOREVER ? await_in_handler(self, number, ret) : NOH_E_CONTEXT;
+        return await_in_handler(self, number, timeout_ns, ret);
     }
-    nohi_thread_finish(self);
+    nohi_send_flush(self->worker);
+    nohi_self_drop_answer(self);
     noh_err err = wait.entry->state == ASK_KEPT
                       ? NOH_OK
                       : nohi_thread_wait(self->worker, timeout_ns, has_answer, &wait);
@@ -336,6 +349,7 @@ static noh_err await(noh_self *self, noh_future future, int64_t timeout_ns, nohi
     }
     *ret = wait.entry->answer;
     close_ask(self->actor->extra->asks, number);
+    bump_by(&self->worker->answers_waiting, 0u - nohi_message_is_counted(*ret));
     return NOH_OK;
 }
 
@@ -350,9 +364,7 @@ noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
     if (err != NOH_OK) {
         return err;
     }
-    nohi_worker *w = self->worker;
-    bump_by(&w->answers_waiting, (uint32_t)-1);
-    bump(&w->counts.handled);
+    bump(&self->worker->counts.handled);
     self->kept = answer;
     self->error_text[0] = 0;
     if (answer->kind == NOHI_ERROR) {
@@ -361,7 +373,7 @@ noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
                  failure->text == NULL ? "" : failure->text);
         return (noh_err)failure->code;
     }
-    if (!noh_type_equal(answer->type, type)) {
+    if (answer->type != type && !noh_type_equal(answer->type, type)) {
         return NOH_E_WRONG_TYPE;
     }
     nohi_message_copy_out(answer, ret_answer);
@@ -434,7 +446,6 @@ static noh_err read_exit(nohi_worker *w, nohi_message *answer, noh_exit *ret_exi
     noh_err err = NOH_OK;
     if (answer->kind == NOHI_ERROR) {
         err = (noh_err)((const noh_failure *)nohi_message_body(answer))->code;
-        bump_by(&w->answers_waiting, (uint32_t)-1);
         bump(&w->counts.handled);
     } else {
         memcpy(ret_exit, nohi_message_body(answer), sizeof *ret_exit);
@@ -448,9 +459,8 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
     if (self == NULL || timeout_ns < 0) {
         return NOH_E_INVAL;
     }
-    nohi_worker *w = self->worker;
-    nohi_actor *target = nohi_actor_of(w->slots, actor);
-    if (self->in_handler || w->kind == NOHI_WORKER ||
+    nohi_actor *target = nohi_actor_of(self->worker->slots, actor);
+    if (!nohi_self_may_wait(self) ||
         (target != NULL && nohi_actor_is_thread(target, nohi_ref_generation(actor)))) {
         return NOH_E_CONTEXT;
     }
@@ -465,7 +475,7 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
     if (err == NOH_OK) {
         err = await(self, future, timeout_ns, &answer);
         if (err == NOH_OK) {
-            err = read_exit(w, answer, &exit);
+            err = read_exit(self->worker, answer, &exit);
         } else {
             self->actor->extra->asks->entries[number].joined = actor; /* RPL-4 */
             self->actor->extra->asks->joins++;
@@ -528,9 +538,6 @@ static noh_err answer(noh_self *self, const nohi_message *request, const noh_typ
 
 static noh_err can_answer(const noh_self *self)
 {
-    if (self == NULL) {
-        return NOH_E_INVAL;
-    }
     if (self->message != NULL && self->message->kind != NOHI_REQUEST) {
         return NOH_E_NOBODY;
     }
@@ -540,20 +547,57 @@ static noh_err can_answer(const noh_self *self)
     return self->message == NULL ? NOH_E_NOBODY : NOH_OK;
 }
 
-noh_err noh_reply_value(noh_self *self, const noh_type *type, const void *content)
+static void swap_hands(noh_self *self)
 {
-    noh_err err = can_answer(self);
-    if (err != NOH_OK) {
-        return err;
-    }
-    if (type == NULL || content == NULL) {
+    nohi_hand hand = {self->message, self->answer_state, self->promised};
+    self->message = self->outer.message;
+    self->answer_state = self->outer.answer_state;
+    self->promised = self->outer.promised;
+    self->outer = hand;
+}
+
+/* With the newest request in hand that was not answered. */
+static noh_err with_request(noh_self *self, noh_err (*then)(noh_self *self, void *ctx), void *ctx)
+{
+    if (self == NULL) {
         return NOH_E_INVAL;
     }
-    err = answer(self, self->message, type, content);
+    noh_err err = can_answer(self);
+    bool outer = err != NOH_OK && self->has_outer;
+    if (outer) {
+        swap_hands(self);
+        err = can_answer(self);
+    }
+    if (err == NOH_OK) {
+        err = then(self, ctx);
+    }
+    if (outer) {
+        swap_hands(self);
+    }
+    return err;
+}
+
+typedef struct answering {
+    const noh_type *type;
+    const void *value;
+} answering;
+
+static noh_err reply_now(noh_self *self, void *ctx)
+{
+    const answering *c = ctx;
+    if (c->type == NULL || c->value == NULL) {
+        return NOH_E_INVAL;
+    }
+    noh_err err = answer(self, self->message, c->type, c->value);
     if (err == NOH_OK) {
         self->answer_state = NOHI_ANSWERED;
     }
     return err;
+}
+
+noh_err noh_reply_value(noh_self *self, const noh_type *type, const void *value)
+{
+    return with_request(self, reply_now, &(answering){type, value});
 }
 
 noh_err noh_reply_error(noh_self *self, noh_err code, const char *text)
@@ -602,12 +646,9 @@ static promise *free_promise(nohi_worker *w, nohi_actor *a)
     return &table->entries[kept];
 }
 
-noh_err noh_promise_take(noh_self *self, noh_promise *ret_promise)
+static noh_err promise_now(noh_self *self, void *ctx)
 {
-    noh_err err = ret_promise == NULL ? NOH_E_INVAL : can_answer(self);
-    if (err != NOH_OK) {
-        return err;
-    }
+    noh_promise *ret_promise = ctx;
     promise *entry = free_promise(self->worker, self->actor);
     if (entry == NULL) {
         return NOH_E_NOMEM;
@@ -619,6 +660,11 @@ noh_err noh_promise_take(noh_self *self, noh_promise *ret_promise)
     *ret_promise =
         (noh_promise){(uint64_t)entry->serial << 32 | ((uint64_t)(entry - table->entries) + 1)};
     return NOH_OK;
+}
+
+noh_err noh_promise_take(noh_self *self, noh_promise *ret_promise)
+{
+    return ret_promise == NULL ? NOH_E_INVAL : with_request(self, promise_now, ret_promise);
 }
 
 static promise *promise_of(noh_self *self, noh_promise value)
@@ -649,6 +695,8 @@ noh_err noh_promise_keep_value(noh_self *self, noh_promise value, const noh_type
     }
     if (entry->request == self->message) {
         self->promised = false; /* kept in the turn that took it: the turn frees the message */
+    } else if (self->has_outer && entry->request == self->outer.message) {
+        self->outer.promised = false;
     } else {
         nohi_message_free(&self->worker->pool, entry->request);
     }

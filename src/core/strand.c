@@ -5,8 +5,10 @@
 
 #include "fiber.h"
 #include "receive.h"
+#include "reply.h"
 #include "send.h"
 #include "system.h"
+#include "timer.h"
 
 enum {
     STACK_BYTES = 256 * 1024, /* of address space */
@@ -17,6 +19,7 @@ enum {
 struct nohi_strand {
     nohi_fiber *fiber;
     noh_self self;
+    nohi_turns_fn *turns;
     nohi_strand *next; /* spare */
 };
 
@@ -27,6 +30,8 @@ typedef struct birth {
 } birth;
 
 static void live(void *arg);
+
+/* ---- strands ------------------------------------------------------------------------------ */
 
 static nohi_strand *make(nohi_worker *w)
 {
@@ -40,14 +45,14 @@ static nohi_strand *make(nohi_worker *w)
 }
 
 /* Apart, so that its frame lives when noh_fail jumps. */
-static NOHI_NOINLINE void run_turns(nohi_strand *strand)
+static NOHI_NOINLINE void run_turns(noh_self *self, nohi_turns_fn *turns)
 {
     jmp_buf caught;
-    strand->self.caught = &caught;
+    self->caught = &caught;
     if (_setjmp(caught) != 0) {
-        nohi_receive_after_failure(strand->self.worker);
+        nohi_receive_after_failure(self->worker);
     } else {
-        nohi_receive_turns(&strand->self);
+        turns(self);
     }
 }
 
@@ -59,7 +64,7 @@ static void live(void *arg)
     b->strand = &strand;
     for (;;) {
         nohi_fiber_switch(strand.fiber, strand.self.worker->base);
-        run_turns(&strand);
+        run_turns(&strand.self, strand.turns);
     }
 }
 
@@ -93,18 +98,20 @@ void nohi_strand_done(nohi_worker *w)
     }
 }
 
-void nohi_strand_run(nohi_worker *w)
+void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
 {
+    noh_self *own = w->self;
     nohi_strand *strand = take(w);
     if (NOHI_UNLIKELY(strand == NULL)) { /* no memory: then nobody may wait */
-        nohi_receive_turns(&w->own_self);
+        run_turns(own, turns);
         return;
     }
+    strand->turns = turns;
     do {
         strand->self.worker = w; /* STR-2 */
         w->self = &strand->self;
         nohi_fiber_switch(w->base, strand->fiber);
-        w->self = &w->own_self;
+        w->self = own;
         if (w->waits != NULL) {
             nohi_actor *a = w->waits;
             w->waits = NULL;
@@ -117,60 +124,177 @@ void nohi_strand_run(nohi_worker *w)
     } while (strand != NULL);
 }
 
-/* Does this letter end the wait? */
-static bool ends(const nohi_wait *wait, const nohi_message *message)
+void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
 {
-    switch (wait->kind) {
-    case NOHI_WAIT_ANSWER:
-        return (message->kind == NOHI_ANSWER || message->kind == NOHI_ERROR ||
-                message->kind == NOHI_EXITED) &&
-               message->number == wait->number;
-    case NOHI_WAIT_MESSAGE:
-        return message->kind <= NOHI_REQUEST;
-    }
-    return false;
+    nohi_strand *strand = a->extra->wait->strand;
+    a->extra->wait = NULL;
+    a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
+    nohi_receive_abandon(w, &strand->self);
+    nohi_fiber_free(&w->system->env, strand->fiber);
 }
 
-bool nohi_strand_look(nohi_actor *a, nohi_wait *wait)
+/* ---- waits -------------------------------------------------------------------------------- */
+
+void nohi_strand_unlink(nohi_actor *a, nohi_letter *seen, nohi_message *message)
 {
-    nohi_letter **link = wait->seen == NULL ? &a->head : &wait->seen->next;
-    while (*link != NULL) {
-        nohi_message *message = (nohi_message *)*link;
-        if (ends(wait, message)) {
-            *link = message->letter.next;
-            if (a->tail == &message->letter) {
-                a->tail = wait->seen;
+    *(seen == NULL ? &a->head : &seen->next) = message->letter.next;
+    if (a->tail == &message->letter) {
+        a->tail = seen;
+    }
+    nohi_actor_taken(a, message);
+}
+
+bool nohi_strand_has_news(const nohi_actor *a, const nohi_wait *wait)
+{
+    return (wait->seen == NULL ? a->head : wait->seen->next) != NULL;
+}
+
+static bool ends(nohi_wait *wait, noh_err err)
+{
+    wait->over = true;
+    wait->err = err;
+    return true;
+}
+
+/* Time has passed, or something was done elsewhere; perhaps for a wait that is over. */
+static bool obey_wake(nohi_worker *w, nohi_actor *a, nohi_wait *wait, nohi_message *message)
+{
+    bool meant = message->number == wait->wake;
+    nohi_strand_unlink(a, wait->seen, message);
+    nohi_message_free_block(&w->pool, message);
+    if (!meant) {
+        return false;
+    }
+    wait->wake = 0;
+    return ends(wait, wait->kind == NOHI_WAIT_WAKE ? NOH_OK : NOH_E_TIMEOUT);
+}
+
+static bool passes(nohi_wait *wait, nohi_message *message)
+{
+    if (wait->filter == NULL) {
+        return true;
+    }
+    wait->self->filters = true;
+    bool passed =
+        wait->filter(wait->self, wait->filter_ctx, message->type, nohi_message_body(message));
+    wait->self->filters = false;
+    return passed;
+}
+
+/* Is it this that the wait is for? */
+static bool is_meant(nohi_actor *a, nohi_wait *wait, nohi_message *message)
+{
+    if (wait->kind == NOHI_WAIT_ANSWER) {
+        return nohi_message_is_answer(message) && message->number == wait->number;
+    }
+    if (wait->kind != NOHI_WAIT_MESSAGE || !nohi_message_is_for_handler(message) ||
+        (wait->type != NULL && wait->type != message->type &&
+         !noh_type_equal(wait->type, message->type))) {
+        return false;
+    }
+    wait->news = wait->filter != NULL && a->extra != NULL && a->extra->wait == wait;
+    return wait->news || passes(wait, message);
+}
+
+bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
+{
+    nohi_letter *next;
+    while ((next = wait->seen == NULL ? a->head : wait->seen->next) != NULL) {
+        nohi_message *message = (nohi_message *)next;
+        if (message->kind == NOHI_WAKE) {
+            if (obey_wake(w, a, wait, message)) {
+                return true;
             }
-            nohi_actor_taken(a, message);
-            wait->got = message;
-            return true;
+            continue;
         }
-        wait->seen = *link;
-        link = &wait->seen->next;
+        if (wait->kind == NOHI_WAIT_MESSAGE && message->kind == NOHI_STOP) {
+            return ends(wait, NOH_E_STOPPED); /* all that were told before it were looked at */
+        }
+        if (is_meant(a, wait, message)) {
+            if (!wait->news) {
+                nohi_strand_unlink(a, wait->seen, message);
+                wait->got = message;
+            }
+            return ends(wait, NOH_OK);
+        }
+        wait->seen = next;
     }
     return false;
 }
 
-noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait)
+static noh_err may_wait(noh_self *self)
 {
-    nohi_worker *w = self->worker;
     nohi_actor *a = self->actor;
-    if (!self->in_handler || load_relaxed(&a->life) != NOHI_LIVE) { /* private */
+    if (!self->in_handler || self->filters || load_relaxed(&a->life) != NOHI_LIVE || /* private */
+        (a->extra != NULL && a->extra->wait != NULL)) {
         return NOH_E_CONTEXT;
     }
-    if (nohi_strand_look(a, wait)) {
-        return NOH_OK;
+    return self->strand == NULL || nohi_actor_extra(self->worker, a) == NULL ? NOH_E_NOMEM : NOH_OK;
+}
+
+uint32_t nohi_strand_wake_number(noh_self *self)
+{
+    nohi_extra *extra = nohi_actor_extra(self->worker, self->actor);
+    if (extra == NULL) {
+        return 0;
     }
-    nohi_extra *extra = nohi_actor_extra(w, a);
-    if (self->strand == NULL || extra == NULL) {
-        return NOH_E_NOMEM;
-    }
-    nohi_send_flush(w); /* SND-2 */
+    extra->wait_serial = extra->wait_serial % NOHI_NUMBER_MAX + 1;
+    return extra->wait_serial;
+}
+
+/* Goes to the base, and comes back when the wait is over, or there is news for its filter. */
+static void leave(noh_self *self, nohi_wait *wait)
+{
+    nohi_worker *w = self->worker;
     wait->strand = self->strand;
-    extra->wait = wait;
+    wait->over = false;
+    wait->news = false;
+    self->actor->extra->wait = wait;
     self->waits++;
-    w->waits = a;
+    self->takes = 0;
+    w->waits = self->actor;
     nohi_fiber_switch(self->strand->fiber, w->base);
-    extra->wait = NULL;
-    return wait->err;
+    self->actor->extra->wait = NULL;
+}
+
+static noh_err leave_until_over(noh_self *self, nohi_wait *wait)
+{
+    do {
+        leave(self, wait);
+        if (!wait->news) {
+            return wait->err;
+        }
+        wait->news = false;
+        nohi_send_flush(self->worker); /* STR-3: what a filter may have sent */
+    } while (!nohi_strand_look(self->worker, self->actor, wait) && !wait->once);
+    return wait->got != NULL ? NOH_OK : wait->over ? wait->err : NOH_E_TIMEOUT;
+}
+
+noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
+{
+    noh_err err = may_wait(self);
+    if (err != NOH_OK) {
+        return err;
+    }
+    nohi_actor *a = self->actor;
+    a->flags |= NOHI_WAITED;
+    wait->self = self;
+    nohi_send_flush(self->worker); /* SND-2; and before the look: STR-3 */
+    if (nohi_strand_look(self->worker, a, wait)) {
+        return wait->err;
+    }
+    noh_timer timer = {0};
+    wait->once = timeout_ns == 0;
+    if (timeout_ns > 0 && timeout_ns != NOH_FOREVER) {
+        wait->wake = nohi_strand_wake_number(self);
+        err = nohi_timer_wake(self->worker, a, timeout_ns, wait->wake, &timer);
+        if (err != NOH_OK) {
+            return err;
+        }
+    }
+    err = leave_until_over(self, wait);
+    if (timer.bits != 0 && wait->wake != 0) {
+        (void)noh_timer_cancel(self, timer);
+    }
+    return err;
 }

@@ -12,8 +12,11 @@
  * Invariants  STR-1  a wait is noted by the base, after the switch: nobody goes on with a strand that has
  *                    not been left (FIB-1).
  *             STR-2  between switches self->worker is the home whose thread runs the strand.
- *             STR-3  an actor that waits is not IDLE for its mailbox: what comes is looked at by the
- *                    wait alone, and what it does not take stays in order.
+ *             STR-3  what comes for an actor that waits is looked at by the wait alone; what that does
+ *                    not take stays in the queue, in order. An actor that waits and is not QUEUED has
+ *                    nothing in its queue that its wait has not seen.
+ *             STR-4  a wait ends once: with what it waits for, its time-out, or a stop, whichever comes
+ *                    first. A WAKE for a wait that is over is dropped.
  * Cost        Two switches for each time that a home begins to run turns, and two for each wait; an
  *             actor that waits holds a strand: address space, and the pages its stack has touched.
  * Why not     the loop itself on the strand, as a symmetric coroutine: one switch less, but each
@@ -24,30 +27,53 @@
 #include "worker.h"
 
 typedef enum nohi_wait_kind {
-    NOHI_WAIT_ANSWER, /* to the ask `number` */
-    NOHI_WAIT_MESSAGE /* the next one that is not an answer */
+    NOHI_WAIT_ANSWER,  /* to the ask `number` */
+    NOHI_WAIT_MESSAGE, /* the next message that is no answer, of `type`, and that the filter lets
+                          through; NULL: any */
+    NOHI_WAIT_WAKE,    /* for its `wake` */
+    NOHI_WAIT_TURN,    /* for nothing: others first */
 } nohi_wait_kind;
 
 /* What a handler waits for; on its strand's stack. */
 struct nohi_wait {
     nohi_wait_kind kind;
     uint32_t number;
+    const noh_type *type;
+    noh_filter_fn *filter;
+    void *filter_ctx;
+    noh_self *self;    /* the filter's */
+    uint32_t wake;     /* the number of the WAKE that ends it, or 0: none will come */
+    bool once;         /* one look more, and it is over */
+    bool news;         /* something for the filter, which runs on the strand alone */
+    bool over;         /* with: */
+    noh_err err;       /* TIMEOUT, STOPPED */
+    nohi_message *got; /* taken out of the queue */
     nohi_strand *strand;
     nohi_letter *seen; /* the last of the queue that was looked at; NULL: none */
-    nohi_message *got; /* taken out of the queue */
-    noh_err err;
 };
 
-/* Runs turns of the actors in the run list of `w` until there is none, mail came, one was sampled, or a
- * handler waits. On the base. */
-void nohi_strand_run(nohi_worker *w);
+/* What a strand is to do. */
+typedef void nohi_turns_fn(noh_self *self);
 
-/* Stops this handler until `wait` is over; its result is in `got`. Errors: CONTEXT (not in a handler
- * that may wait), NOMEM, STOPPED. In a handler. */
-noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait);
+/* Lets a strand of `w` do that; it may come to an end early, when a handler waits. noh_fail ends it, too. On
+ * the base. */
+void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns);
 
-/* Looks at what has come since the last look. True: that ends the wait. The actor's owner. */
-bool nohi_strand_look(nohi_actor *a, nohi_wait *wait);
+/* Stops this handler until `wait` is over, or for `timeout_ns`. Errors: CONTEXT (not in a handler that may
+ * wait), NOMEM, TIMEOUT, STOPPED. With self. */
+noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns);
+/* A number for a WAKE of the next wait of this handler. 0: no memory. */
+uint32_t nohi_strand_wake_number(noh_self *self);
+
+/* Looks at what has come since the last look. True: the wait is over. The actor's owner. */
+bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait);
+/* Has something come that the wait has not seen? The actor's owner. */
+bool nohi_strand_has_news(const nohi_actor *a, const nohi_wait *wait);
+/* Takes a letter out of the queue of an actor that waits, or of a plain thread; `seen` is the one before. */
+void nohi_strand_unlink(nohi_actor *a, nohi_letter *seen, nohi_message *message);
+
+/* The actor ends, and its handler does not go on: gives the strand back. */
+void nohi_strand_drop(nohi_worker *w, nohi_actor *a);
 
 /* Gives back what spare ones hold. */
 void nohi_strand_done(nohi_worker *w);

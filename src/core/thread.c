@@ -14,6 +14,7 @@
 #include "receive.h"
 #include "reply.h"
 #include "send.h"
+#include "strand.h"
 #include "system.h"
 #include "timer.h"
 
@@ -141,6 +142,7 @@ bool nohi_thread_leave(nohi_worker *w)
     w->self->actor = NULL;
     w->own = NULL;
     store_relaxed(&w->balance.queued_ns, 0); /* counter */
+    nohi_strand_done(w);
     nohi_pool_cache_done(&w->pool);
     nohi_park_close(&w->park);
     nohi_worker_notify(w, w); /* redirects what came in the last moment */
@@ -153,14 +155,19 @@ bool nohi_thread_leave(nohi_worker *w)
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 
+void nohi_self_drop_answer(noh_self *self)
+{
+    if (self->kept != NULL) {
+        nohi_message_free(&self->worker->pool, self->kept);
+        self->kept = NULL;
+    }
+}
+
 void nohi_thread_finish(noh_self *self)
 {
     nohi_worker *w = self->worker;
     nohi_send_flush(w);
-    if (self->kept != NULL) {
-        nohi_message_free(&w->pool, self->kept);
-        self->kept = NULL;
-    }
+    nohi_self_drop_answer(self);
     nohi_message *message = self->message;
     self->message = NULL;
     bool promised = self->promised;
@@ -304,37 +311,6 @@ noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
         w->host_wake(w->host_ctx); /* there is work left, or a timer that the loop does not know */
     }
     return err;
-}
-
-static bool has_message(nohi_worker *w, void *ctx)
-{
-    (void)ctx;
-    return w->self->actor->head != NULL;
-}
-
-noh_err noh_receive(noh_self *self, int64_t timeout_ns, const noh_type **ret_type,
-                    const void **ret_message)
-{
-    if (self == NULL || timeout_ns < 0 || ret_type == NULL || ret_message == NULL) {
-        return NOH_E_INVAL;
-    }
-    nohi_worker *w = self->worker;
-    if (self->in_handler || w->kind == NOHI_WORKER) {
-        return NOH_E_CONTEXT;
-    }
-    nohi_thread_finish(self);
-    noh_err err = nohi_thread_wait(w, timeout_ns, has_message, NULL);
-    if (err != NOH_OK) {
-        return err;
-    }
-    nohi_message *message = nohi_actor_pop(self->actor);
-    store_relaxed(&self->actor->gate.local_len, load_relaxed(&self->actor->len)); /* counter */
-    bump(&w->counts.handled);
-    self->message = message;
-    self->answer_state = NOHI_UNANSWERED;
-    *ret_type = message->type;
-    *ret_message = nohi_message_body(message);
-    return NOH_OK;
 }
 
 /* ---- host loops --------------------------------------------------------------------------- */

@@ -321,7 +321,8 @@ static void lose(nohi_worker *w, nohi_timer *t)
     }
     nohi_message *message = t->message;
     t->message = NULL;
-    if (message->kind == NOHI_IDLE) { /* early: its actor looks at the clock, and tries again */
+    if (!nohi_message_is_counted(message)) { /* early: an idle actor looks at the clock, and tries
+                                                again; a wait ends before its time */
         (void)nohi_send_or_bury(w, t->to, message, true);
     } else {
         nohi_log(w->system, NOH_LOG_ERROR, message->from, NULL, "a timer was lost: no memory");
@@ -545,9 +546,10 @@ static void fire(nohi_worker *w, nohi_timer *t, int64_t now_ns)
         return;
     }
     nohi_message *message = t->message;
-    if (t->period_ns == 0 && !nohi_is_stopping(w->system)) {
+    bool notice = !nohi_message_is_counted(message);
+    if (t->period_ns == 0 && (notice || !nohi_is_stopping(w->system))) {
         t->message = NULL;
-        (void)nohi_send_or_bury(w, t->to, message, message->kind == NOHI_IDLE);
+        (void)nohi_send_or_bury(w, t->to, message, notice);
     }
     free_record(w, t);
 }
@@ -565,25 +567,41 @@ void nohi_timer_tick_done(nohi_worker *w, uint32_t number)
 
 /* ---- idle --------------------------------------------------------------------------------- */
 
-noh_err nohi_timer_idle(nohi_worker *w, nohi_actor *a, int64_t delay_ns)
+/* A notice for `a` itself; it has its extra part. */
+static noh_err start_notice(nohi_worker *w, nohi_actor *a, nohi_message_kind kind, uint32_t number,
+                            int64_t delay_ns, noh_timer *ret_timer)
 {
-    nohi_message *m = nohi_message_notice(&w->pool, NOHI_IDLE, a->extra->idle_incarnation);
+    nohi_message *m = nohi_message_notice(&w->pool, kind, number);
     if (m == NULL) {
         return NOH_E_NOMEM;
     }
-    noh_timer timer;
     noh_err err = reserve(w, a);
     if (err == NOH_OK) {
-        err = start(w, m, nohi_actor_ref(w->slots, a), delay_ns, 0, &timer);
+        err = start(w, m, nohi_actor_ref(w->slots, a), delay_ns, 0, ret_timer);
     }
     if (err != NOH_OK) {
         nohi_message_free_block(&w->pool, m);
         return err;
     }
-    a->extra->timers->entries[a->extra->timers->count++] = timer;
-    a->extra->idle_timer = timer;
-    a->extra->idle_armed = true;
+    a->extra->timers->entries[a->extra->timers->count++] = *ret_timer;
     return NOH_OK;
+}
+
+noh_err nohi_timer_wake(nohi_worker *w, nohi_actor *a, int64_t delay_ns, uint32_t number,
+                        noh_timer *ret_timer)
+{
+    return start_notice(w, a, NOHI_WAKE, number, delay_ns, ret_timer);
+}
+
+noh_err nohi_timer_idle(nohi_worker *w, nohi_actor *a, int64_t delay_ns)
+{
+    noh_timer timer;
+    noh_err err = start_notice(w, a, NOHI_IDLE, a->extra->idle_incarnation, delay_ns, &timer);
+    if (err == NOH_OK) {
+        a->extra->idle_timer = timer;
+        a->extra->idle_armed = true;
+    }
+    return err;
 }
 
 noh_err noh_idle_after(noh_self *self, int64_t idle_ns)

@@ -25,6 +25,10 @@ void nohi_timer_done(nohi_worker *w, nohi_actor *a);
 /* Frees all records. */
 void nohi_timer_free_all(nohi_system *system);
 
+/* A WAKE with `number` for a handler of `a` that waits. Errors: NOMEM, LIMIT. */
+noh_err nohi_timer_wake(nohi_worker *w, nohi_actor *a, int64_t delay_ns, uint32_t number,
+                        noh_timer *ret_timer);
+
 /* (Re)arms the idle timer of `a`. Errors: NOMEM. */
 noh_err nohi_timer_idle(nohi_worker *w, nohi_actor *a, int64_t delay_ns);
 

@@ -47,6 +47,7 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
 
 void nohi_worker_done(nohi_worker *w)
 {
+    nohi_strand_done(w);
     nohi_wheel_done(&w->wheel);
     nohi_pool_cache_done(&w->pool);
 }
@@ -220,17 +221,6 @@ bool nohi_worker_has_mail(nohi_worker *w)
 
 /* ---- the loop ----------------------------------------------------------------------------- */
 
-/* Apart, so that its frame lives when noh_fail jumps. */
-static void run_until_closed(nohi_worker *w)
-{
-    jmp_buf caught;
-    w->own_self.caught = &caught;
-    if (_setjmp(caught) != 0) {
-        nohi_receive_after_failure(w);
-    }
-    loop(w);
-}
-
 void nohi_worker_main(void *worker)
 {
     nohi_worker *w = worker;
@@ -238,8 +228,7 @@ void nohi_worker_main(void *worker)
     nohi_fiber_of_thread(&base);
     w->base = &base;
     (void)pthread_setspecific(w->system->self_key, w);
-    run_until_closed(w);
-    nohi_strand_done(w);
+    loop(w);
     (void)pthread_setspecific(w->system->self_key, NULL);
     nohi_system_release(w->system);
 }
@@ -255,7 +244,7 @@ static void loop(nohi_worker *w)
         }
         if (load_relaxed(&w->run_first) != 0) { /* private */
             nohi_policy_get_up(w);
-            nohi_strand_run(w);
+            nohi_strand_run(w, nohi_receive_turns);
         } else {
             rest(w);
         }
@@ -364,19 +353,14 @@ static void rest(nohi_worker *w)
 
 void nohi_worker_run(nohi_worker *w, int64_t until_ns)
 {
-    jmp_buf caught;
     nohi_fiber base;
     nohi_fiber_of_thread(&base);
     w->base = &base;
-    w->own_self.caught = &caught;
-    if (_setjmp(caught) != 0) {
-        nohi_receive_after_failure(w);
-    }
     nohi_worker_look_at_timers(w, nohi_now(w->system));
     do {
         if (nohi_hint_is_raised(&w->mail)) {
             nohi_worker_attend(w);
         }
-        nohi_strand_run(w);
+        nohi_strand_run(w, nohi_receive_turns);
     } while (load_relaxed(&w->run_first) != 0 && nohi_now(w->system) < until_ns); /* private */
 }

@@ -36,6 +36,13 @@ typedef enum nohi_answer_state {
     NOHI_ANSWERED /* or forwarded, or promised */
 } nohi_answer_state;
 
+/* A message in hand, put aside. */
+typedef struct nohi_hand {
+    nohi_message *message;
+    nohi_answer_state answer_state;
+    bool promised;
+} nohi_hand;
+
 typedef struct nohi_strand nohi_strand;
 typedef struct nohi_fiber nohi_fiber;
 
@@ -48,8 +55,12 @@ struct noh_self {
     nohi_answer_state answer_state; /* of a request in hand; else of the last one */
     bool promised;                  /* the message in hand belongs to a promise: do not free it */
     bool in_handler;
+    bool filters;    /* a filter of noh_receive_if runs: it may not wait */
+    bool has_outer;  /* the message in hand was received by a handler that has one of its own: */
+    nohi_hand outer; /* this one */
+    uint32_t takes;  /* messages that this handler has received in a row, without waiting */
     noh_future answered;
-    nohi_message *kept;   /* the answer awaited last; a plain thread's */
+    nohi_message *kept;   /* the answer awaited last */
     noh_exit failure;     /* of noh_fail */
     jmp_buf *caught;      /* where noh_fail goes */
     nohi_strand *strand;  /* on which it runs, or NULL: then it may not wait */
@@ -135,6 +146,12 @@ struct nohi_worker {
     atom(uint32_t) host_waits; /* HOST: it sleeps in a call of its own, not in its loop */
     nohi_balance balance;      /* policy.h */
 };
+
+/* In a handler, or on a plain thread: not what a handler has left behind. */
+NOHI_INLINE bool nohi_self_may_wait(const noh_self *self)
+{
+    return self->in_handler || self->worker->kind != NOHI_WORKER;
+}
 
 NOHI_INLINE nohi_worker *nohi_worker_of(noh_self *self)
 {
@@ -233,8 +250,10 @@ void nohi_worker_give_command(nohi_worker *from, nohi_worker *to, nohi_message *
 
 /* The home this thread acts for: its own, or one that it has borrowed; NULL: it has no self. */
 nohi_worker *nohi_thread_here(nohi_system *system);
-/* Ends a plain thread's hold of the message, or the answer, it got last. */
+/* Ends a plain thread's hold of the message, and the answer, it got last. */
 void nohi_thread_finish(noh_self *self);
+/* The same for the answer alone. Any self. */
+void nohi_self_drop_answer(noh_self *self);
 /* Waits until `done`; TIMEOUT. A plain thread, outside handlers. */
 noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
                          bool (*done)(nohi_worker *w, void *ctx), void *ctx);

@@ -103,10 +103,7 @@ static void must_not(noh_self *self)
 {
     noh_system *system = noh_self_system(self);
     noh_self *host;
-    result answer;
     CHECK_ERR(noh_self_free(self), NOH_E_CONTEXT);
-    CHECK_ERR(noh_call(self, noh_self_ref(self), act, &answer, .what = SUM), NOH_E_CONTEXT);
-    CHECK_ERR(noh_join(self, noh_self_ref(self), 0, NULL), NOH_E_CONTEXT);
     CHECK_ERR(noh_system_stop(system, 0), NOH_E_CONTEXT);
     CHECK_ERR(noh_system_free(system), NOH_E_CONTEXT);
     CHECK_ERR(noh_host_new(system, NULL, NULL, &host), NOH_E_INVAL);

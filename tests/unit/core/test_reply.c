@@ -227,6 +227,7 @@ static void a_thread_promises_and_forgets(void)
     CHECK_EQ(CORE_RECEIVE(request, self)->value, 3);
     CHECK_ERR(noh_await(self, refused, result, NOH_FOREVER, &answer), NOH_E_TAKEN);
     CHECK_TEXT(noh_error_text(self), "no");
+    core_expect_nothing(self); /* and the third request is in hand no more */
     CHECK_ERR(noh_await(self, ignored, result, NOH_FOREVER, &answer), NOH_E_NO_ANSWER);
     CHECK_ERR(noh_await(self, kept, result, 0, &answer), NOH_E_TIMEOUT);
     CHECK_OK(noh_promise_keep(self, promise, result, .value = 5));
