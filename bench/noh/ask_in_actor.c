@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
-/* An actor asks another and goes on when the answer arrives at its handler.
+/* An actor asks another and waits for the answer in its handler.
  *
  *     ask_in_actor ASKS */
 #include "bench.h"
@@ -20,44 +20,23 @@ NOH_BEHAVIOR(echo, NOH_ON(question, on_question));
 
 NOH_MESSAGE(asked, (int64_t, sum));
 NOH_REQUEST(ask_often, asked, (noh_ref, server), (int64_t, asks));
-
-typedef struct asker {
-    noh_promise promise;
-    noh_ref server;
-    int64_t asks;
-    int64_t asked;
-    int64_t sum;
-} asker;
-
-static noh_err ask_next(noh_self *self, asker *me)
-{
-    noh_future f; /* its answer arrives at on_answer; there is only one at a time */
-    noh_err err = noh_ask(self, me->server, question, &f, .value = me->asked);
-    me->asked++;
-    return err;
-}
+NOH_NO_STATE(asker);
 
 static noh_err on_ask_often(noh_self *self, asker *me, const ask_often *m)
 {
-    me->server = m->server;
-    me->asks = m->asks;
-    noh_err err = noh_promise_take(self, &me->promise);
-    if (err != NOH_OK) {
-        return err;
+    int64_t sum = 0;
+    for (int64_t i = 0; i < m->asks; i++) {
+        answer a;
+        noh_err err = noh_call(self, m->server, question, &a, .value = i);
+        if (err != NOH_OK) {
+            return err;
+        }
+        sum += a.value;
     }
-    return ask_next(self, me);
+    return noh_reply(self, asked, .sum = sum);
 }
 
-static noh_err on_answer(noh_self *self, asker *me, const answer *m)
-{
-    me->sum += m->value;
-    if (me->asked < me->asks) {
-        return ask_next(self, me);
-    }
-    return noh_promise_keep(self, me->promise, asked, .sum = me->sum);
-}
-
-NOH_BEHAVIOR(asker, NOH_ON(ask_often, on_ask_often), NOH_ON(answer, on_answer));
+NOH_BEHAVIOR(asker, NOH_ON(ask_often, on_ask_often));
 
 int main(int argc, char **argv)
 {

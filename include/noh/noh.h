@@ -10,6 +10,7 @@
  *   system     noh_system_new, noh_system_self, noh_system_stop, noh_system_free
  *   behavior   NOH_BEHAVIOR, NOH_ON, NOH_ON_START, NOH_ON_STOP, NOH_ON_FAILURE
  *   life       noh_spawn, noh_stop, noh_join, noh_exit_self, noh_fail
+ *   process    NOH_PROCESS, noh_spawn_fn: a plain function that is an actor
  *   messages   noh_tell, noh_ask, noh_await, noh_call
  *   waiting    noh_receive, noh_receive_only, noh_receive_if, noh_sleep; noh_await, noh_call, noh_join
  *   answers    noh_reply, noh_reply_error, noh_forward, noh_promise_take
@@ -119,6 +120,7 @@ typedef enum noh_hook {
     NOH_HOOK_MESSAGE, /* a handler */
     NOH_HOOK_STOP,
     NOH_HOOK_FAILURE,
+    NOH_HOOK_PROCESS, /* no handler: the start hook is all there is; see NOH_PROCESS */
 } noh_hook;
 
 typedef struct noh_handler {
@@ -282,6 +284,40 @@ NOH_API noh_ref noh_spawn_value(noh_self *self, const noh_behavior *behavior,
  * STOPPING, TOO_BIG (state above 1 GiB). With self. */
 NOH_API noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, const void *arguments,
                                const noh_spawn_options *options, noh_ref *ret_ref);
+
+/* NOH_PROCESS(room, room_start, fn) defines the behavior of actors that are a plain function:
+ *     noh_err fn(noh_self *self, const room_start *arguments)
+ * It takes its messages itself, by noh_receive, and may wait wherever it likes; when it returns the
+ * actor ends: failed, if it returns an error, unless that is STOPPED. What is in its mailbox then
+ * becomes dead letters. NOH_NOTHING in place of the arguments' type: none worth reading. Spawned like
+ * any other:
+ *     noh_spawn(self, room, .name = "lobby");
+ * At file scope, in a C file. */
+/* clang-format off */
+#define NOH_PROCESS(P, A, fn) \
+    NOH_NO_STATE(P); \
+    typedef A noh_start_of_##P; \
+    static noh_err noh_started_##P(noh_self *self, void *me, const void *arguments) \
+    { \
+        (void)me; \
+        return noh_process_ends( \
+            self, _Generic((fn), noh_err(*)(noh_self *, const A *): (fn))(self, (const A *)arguments)); \
+    } \
+    NOH_BEHAVIOR_(P, A, noh_started_##P, (PROCESS, process, noh_started_##P))
+/* clang-format on */
+#define NOH_THUNK_PROCESS(P, name, fn)
+#define NOH_ENTRY_PROCESS(P, name) {NOH_HOOK_PROCESS, NULL, noh_started_##P},
+/* What becomes of an actor whose function returned `err`: for NOH_PROCESS. In a handler. */
+NOH_API noh_err noh_process_ends(noh_self *self, noh_err err);
+
+/* The same for any function, without a definition: it gets `arg`, which it owns from now on; `drop`
+ * (or NULL) is called with it when the actor has ended, however it did. The ref, or NOH_NO_REF on an
+ * error: then `arg` is still the caller's. Its behavior is called "noh_fn". With self. */
+typedef noh_err noh_process_fn(noh_self *self, void *arg);
+NOH_API noh_ref noh_spawn_fn(noh_self *self, noh_process_fn *fn, void *arg, void (*drop)(void *arg));
+/* With options (NULL: none), and the error: those of noh_spawn_with. */
+NOH_API noh_err noh_spawn_fn_with(noh_self *self, noh_process_fn *fn, void *arg, void (*drop)(void *arg),
+                                  const noh_spawn_options *options, noh_ref *ret_ref);
 
 typedef enum noh_stop_kind {
     NOH_STOP_DRAIN, /* after the messages already queued */

@@ -703,7 +703,9 @@ static bool leave_turn(nohi_worker *w, nohi_actor *a)
         a->flags = (uint8_t)(a->flags & ~NOHI_WAITED);
     }
     if (a->flags & NOHI_EXITING) {
-        nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_NORMAL});
+        int stop = nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate));
+        nohi_actor_end(
+            w, a, &(noh_exit){.kind = stop > NOH_STOP_DRAIN ? NOH_EXIT_SHUTDOWN : NOH_EXIT_NORMAL});
     }
     nohi_send_flush(w); /* what the runtime itself sent */
     leave_handlers(w);
