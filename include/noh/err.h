@@ -37,7 +37,8 @@ extern "C" {
     X(OPEN_ASKS, -19, "asks were still open; their answers become dead letters") \
     X(HELD_UP, -20, "actors still run and hold up the stop") \
     X(STOPPED, -21, "the actor was stopped before it handled the message") \
-    X(OS, -22, "the operating system refused")
+    X(OS, -22, "the operating system refused") \
+    X(CYCLE, -23, "it would wait for itself")
 
 typedef enum noh_err {
     NOH_OK = 0,

@@ -314,10 +314,12 @@ NOH_API noh_err noh_process_ends(noh_self *self, noh_err err);
  * (or NULL) is called with it when the actor has ended, however it did. The ref, or NOH_NO_REF on an
  * error: then `arg` is still the caller's. Its behavior is called "noh_fn". With self. */
 typedef noh_err noh_process_fn(noh_self *self, void *arg);
-NOH_API noh_ref noh_spawn_fn(noh_self *self, noh_process_fn *fn, void *arg, void (*drop)(void *arg));
+NOH_API noh_ref noh_spawn_fn(noh_self *self, noh_process_fn *fn, void *arg,
+                             void (*drop)(void *arg));
 /* With options (NULL: none), and the error: those of noh_spawn_with. */
-NOH_API noh_err noh_spawn_fn_with(noh_self *self, noh_process_fn *fn, void *arg, void (*drop)(void *arg),
-                                  const noh_spawn_options *options, noh_ref *ret_ref);
+NOH_API noh_err noh_spawn_fn_with(noh_self *self, noh_process_fn *fn, void *arg,
+                                  void (*drop)(void *arg), const noh_spawn_options *options,
+                                  noh_ref *ret_ref);
 
 typedef enum noh_stop_kind {
     NOH_STOP_DRAIN, /* after the messages already queued */
@@ -444,6 +446,9 @@ NOH_API noh_ref noh_sender(const noh_self *self);
  *
  * Besides their own, all have these errors:
  *   NOMEM    no memory, or no address space, for the handler's stack
+ *   CYCLE    whom it waits for waits itself, for another one, and so on, and the last of them for this
+ *            actor: none would ever go on. Found at once; noh_error_text tells the circle, noh_cycle
+ *            (watch.h) lists it. In noh_await, noh_call and noh_join, within a system
  *   STOPPED  the actor was asked to stop, NOH_STOP_NOW; or to drain, and noh_receive has seen all that
  *            was told before. The handler should come to its end. One that is killed does not go on:
  *            its stack is dropped, as by noh_fail, but no hook runs

@@ -50,6 +50,38 @@ typedef struct noh_stats {
 /* Errors: INVAL. Any thread. */
 NOH_API noh_err noh_system_stats(noh_system *system, noh_stats *ret_stats);
 
+/* ---- who waits for whom ------------------------------------------------------------------- */
+
+typedef enum noh_wait_why {
+    NOH_WAIT_FOR_ANSWER,  /* noh_await, noh_call */
+    NOH_WAIT_FOR_MESSAGE, /* noh_receive */
+    NOH_WAIT_FOR_WORK,    /* noh_blocking */
+    NOH_WAIT_FOR_TIME,    /* noh_sleep, or for others to have a turn */
+    NOH_WAIT_FOR_END,     /* noh_join */
+} noh_wait_why;
+
+/* One who waits. The texts are static, or live as long as the behavior's definition. */
+typedef struct noh_wait {
+    noh_ref actor;        /* perhaps that of a plain thread */
+    const char *behavior; /* "" for a plain thread */
+    noh_wait_why why;
+    noh_ref on;          /* whose answer or end it waits for; or NOH_NO_REF */
+    const char *message; /* the request, or the message it wants; "" for none, or any */
+    int64_t for_ns;      /* how long; some 50 us are not seen */
+} noh_wait;
+
+/* Lists handlers, and plain threads in noh_await, noh_call and noh_join, that have waited for at least
+ * `for_ns`: the first `max` of them into `waits`; how many there are into `*ret_count`, which may be
+ * more. Read while things go on: who waits no longer may be in it, and one that waits for something new
+ * may be described by a mixture of both. Errors: INVAL. Any thread. */
+NOH_API noh_err noh_stuck(noh_system *system, int64_t for_ns, noh_wait *waits, size_t max,
+                          size_t *ret_count);
+
+/* After a wait that ended with NOH_E_CYCLE: the circle, the own actor first, each waiting for the next and
+ * the last for the first. Returns how many they are, writes the first `max`; at most 16 are known.
+ * noh_error_text(self) has it in words. Until the next wait; 0 otherwise. With self. */
+NOH_API size_t noh_cycle(const noh_self *self, noh_wait *waits, size_t max);
+
 /* What a subscriber is told about each dead letter, whoever lost it. */
 NOH_DECLARE_MESSAGE(NOH_API, noh_dead_letter, (enum, noh_dead_reason, reason), (noh_ref, sender),
                     (noh_ref, receiver), (noh_text, type), (noh_text, text));

@@ -40,6 +40,8 @@ enum {
 };
 
 typedef struct nohi_wait nohi_wait;
+typedef struct nohi_seat nohi_seat;
+typedef struct nohi_seats nohi_seats;
 
 /* What few actors have; made when first needed. The owner. */
 typedef struct nohi_extra {

@@ -27,6 +27,8 @@ typedef enum nohi_message_kind {
     NOHI_TIMER_DROP,
     NOHI_STOPPING, /* to a worker: say that you have seen it */
     NOHI_WAKE,     /* to a handler that waits: `number` is its wait's; strand.h */
+    NOHI_PROBE, /* is there a circle of waits? circle.h; `number`: the ask its sender waits for */
+    NOHI_PASSED_ON, /* to an asker: somebody else will answer ask `number` */
 } nohi_message_kind;
 
 enum { NOHI_NUMBER_BITS = 23, NOHI_NUMBER_MAX = (1 << NOHI_NUMBER_BITS) - 1 };
@@ -68,6 +70,13 @@ NOHI_INLINE bool nohi_message_is_for_handler(const nohi_message *message)
 NOHI_INLINE bool nohi_message_is_counted(const nohi_message *message)
 {
     return message->kind <= NOHI_TICK;
+}
+
+/* Is it that ask, or that join? */
+NOHI_INLINE bool nohi_message_is_ask(const nohi_message *message, noh_ref from, uint32_t number)
+{
+    return (message->kind == NOHI_REQUEST || message->kind == NOHI_WATCH) &&
+           message->number == number && noh_ref_equal(message->from, from);
 }
 
 /* Told or asked, and no place to give back. In one comparison. */

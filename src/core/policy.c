@@ -170,6 +170,7 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     p->interval = next_interval(w, now_ns);
     p->countdown = (int32_t)p->interval;
     p->last_sample_ns = now_ns;
+    p->seen_ns = now_ns;
     nohi_worker_look_at_timers(w, now_ns);
     look_around(w, now_ns);
     const noh_behavior *behavior = nohi_actor_behavior(a);

@@ -44,6 +44,7 @@ typedef struct nohi_policy {
     nohi_posture posture;
     uint32_t quiet_looks; /* in a row, while it dozes: all others slept */
     int64_t rested_ns;    /* when it last had nothing to do */
+    int64_t seen_ns;      /* the clock, as last seen: about now */
     uint32_t look_at;     /* whom it looked at last */
     uint32_t compared;    /* whose heavy work it compared with its own last, */
     int64_t evened_ns;    /* and when it asked for a share of it */

@@ -18,6 +18,7 @@
  *                    self->worker again. */
 #include "receive.h"
 
+#include "circle.h"
 #include "deadletter.h"
 #include "reply.h"
 #include "send.h"
@@ -191,6 +192,9 @@ static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
         wait->err = stop == NOH_STOP_NOW ? NOH_E_STOPPED : NOH_E_TIMEOUT;
     }
     if (!over) {
+        if (NOHI_UNLIKELY(wait->asked) && wait->kind == NOHI_WAIT_ANSWER) {
+            nohi_circle_probe(w, a, wait);
+        }
         nohi_receive_left(w, a);
         return true;
     }
@@ -548,6 +552,10 @@ static void handle_notice(noh_self *self, nohi_actor *a, nohi_message *message)
     case NOHI_WAKE:
         nohi_message_free_block(&w->pool, message); /* STR-4 */
         return;
+    case NOHI_PROBE:
+    case NOHI_PASSED_ON:
+        (void)nohi_circle_obey(w, a, NULL, message);
+        return;
     }
     NOHI_ASSERT(RCV_5, false);
 }
@@ -593,6 +601,7 @@ void nohi_receive_abandon(nohi_worker *w, noh_self *self)
 {
     self->worker = w;
     nohi_self_drop_answer(self);
+    nohi_self_drop_circle(w, self);
     nohi_receive_close_received(self, NOH_E_STOPPED, NULL);
     nohi_message *message = self->message;
     self->message = NULL;
@@ -700,6 +709,7 @@ static bool leave_turn(nohi_worker *w, nohi_actor *a)
 {
     if (a->flags & NOHI_WAITED) {
         nohi_self_drop_answer(w->self);
+        nohi_self_drop_circle(w, w->self);
         a->flags = (uint8_t)(a->flags & ~NOHI_WAITED);
     }
     if (a->flags & NOHI_EXITING) {

@@ -16,6 +16,7 @@
 #include "reply.h"
 
 #include "borrow.h"
+#include "circle.h"
 #include "deadletter.h"
 #include "send.h"
 #include "strand.h"
@@ -31,12 +32,11 @@ typedef enum ask_state {
 } ask_state;
 
 typedef struct ask {
-    union {
-        nohi_message *answer; /* KEPT */
-        noh_ref joined;       /* GIVEN_UP: whose end was waited for, or none */
-    };
-    uint32_t serial;    /* tells the uses of an entry apart, for futures */
-    uint32_t next_free; /* FREE: number + 1 of the next one */
+    nohi_message *answer; /* KEPT */
+    noh_ref to;           /* who is to answer */
+    const noh_type *type; /* of the request; NULL: a join */
+    uint32_t serial;      /* tells the uses of an entry apart, for futures */
+    uint32_t next_free;   /* FREE: number + 1 of the next one */
     ask_state state;
 } ask;
 
@@ -45,7 +45,7 @@ struct nohi_asks {
     uint32_t free_first; /* number + 1 */
     uint32_t open;
     uint32_t serial;
-    uint32_t joins; /* entries that have `joined` */
+    uint32_t joins; /* those that were given up */
     ask entries[];
 };
 
@@ -57,6 +57,7 @@ typedef struct promise {
 struct nohi_promises {
     uint32_t capacity;
     uint32_t serial;
+    uint32_t open;
     promise entries[];
 };
 
@@ -126,6 +127,23 @@ noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_f
     return NOH_OK;
 }
 
+bool nohi_ask_target(nohi_actor *a, uint32_t number, noh_ref *ret_to, const noh_type **ret_type)
+{
+    const ask *entry = &a->extra->asks->entries[number];
+    *ret_to = entry->to;
+    *ret_type = entry->type;
+    return entry->state == ASK_OPEN;
+}
+
+void nohi_ask_passed_on(nohi_actor *a, uint32_t number, noh_ref from, noh_ref to)
+{
+    nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
+    if (asks != NULL && number < asks->capacity && asks->entries[number].state == ASK_OPEN &&
+        noh_ref_equal(asks->entries[number].to, from)) {
+        asks->entries[number].to = to;
+    }
+}
+
 static void close_ask(nohi_asks *asks, uint32_t number)
 {
     asks->entries[number].state = ASK_FREE;
@@ -138,7 +156,6 @@ static void close_ask(nohi_asks *asks, uint32_t number)
 static void give_up(ask *entry)
 {
     entry->state = ASK_GIVEN_UP;
-    entry->joined = NOH_NO_REF;
 }
 
 void nohi_ask_abandon(nohi_actor *a, uint32_t number)
@@ -170,7 +187,7 @@ bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message, noh
     ask *entry = &asks->entries[number];
     *ret_future = (noh_future){(uint64_t)entry->serial << 32 | (number + 1)};
     if (entry->state == ASK_GIVEN_UP) {
-        asks->joins -= !noh_ref_is_none(entry->joined);
+        asks->joins -= entry->type == NULL;
         close_ask(asks, number); /* RPL-2 */
         if (nohi_message_is_counted(*message)) {
             nohi_dead_letter(w, w->self->ref, *message, NOH_DEAD_LATE);
@@ -251,6 +268,9 @@ noh_err noh_ask_value(noh_self *self, noh_ref to, const noh_type *type, const vo
     if (err != NOH_OK) {
         return err;
     }
+    ask *entry = &self->actor->extra->asks->entries[number];
+    entry->to = to;
+    entry->type = type;
     err = send_request(self, to, type, message, number);
     if (err != NOH_OK) {
         nohi_ask_abandon(self->actor, number);
@@ -291,79 +311,86 @@ const char *noh_error_text(const noh_self *self)
     return self == NULL ? "" : self->error_text;
 }
 
-typedef struct waiting {
-    noh_future future;
-    ask *entry;
-} waiting;
-
-static bool has_answer(nohi_worker *w, void *ctx)
+/* Has it a request in hand that nobody has answered? */
+static bool has_request(const noh_self *self)
 {
-    uint32_t number;
-    waiting *wait = ctx;
-    wait->entry = entry_of(w->self->actor, wait->future, &number);
-    return wait->entry == NULL || wait->entry->state == ASK_KEPT;
+    return (self->message != NULL && self->message->kind == NOHI_REQUEST &&
+            self->answer_state == NOHI_UNANSWERED) ||
+           (self->has_outer && self->outer.message != NULL &&
+            self->outer.message->kind == NOHI_REQUEST &&
+            self->outer.answer_state == NOHI_UNANSWERED);
 }
 
-/* In a handler: the answer comes through its queue. */
-static noh_err await_in_handler(noh_self *self, uint32_t number, int64_t timeout_ns,
-                                nohi_message **ret)
+static bool is_settled(nohi_worker *w, void *ctx)
+{
+    const nohi_wait *wait = ctx;
+    return wait->over || w->own->extra->asks->entries[wait->number].state == ASK_KEPT;
+}
+
+/* A plain thread: its answers are kept in its table. */
+static noh_err await_on_thread(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
+{
+    nohi_worker *w = self->worker;
+    nohi_send_flush(w);
+    if (is_settled(w, wait)) {
+        return NOH_OK;
+    }
+    wait->self = self;
+    wait->since_ns = nohi_now(w->system);
+    wait->asked = wait->asked || self->actor->head != NULL;
+    nohi_seat_take(w, self->actor, wait);
+    w->own_wait = wait;
+    noh_err err = nohi_thread_wait(w, timeout_ns, is_settled, wait);
+    w->own_wait = NULL;
+    nohi_seat_leave(w, wait);
+    if (self->actor->extra->asks->entries[wait->number].state == ASK_KEPT) {
+        return NOH_OK; /* whatever else has come */
+    }
+    return err != NOH_OK ? err : wait->err;
+}
+
+/* The answer to an ask, once it is there; the caller owns it. `late`: the request was sent some time
+ * before, so that a circle may have closed unseen (CIR-1). */
+static noh_err await(noh_self *self, uint32_t number, bool late, int64_t timeout_ns,
+                     nohi_message **ret)
 {
     nohi_wait wait = {.kind = NOHI_WAIT_ANSWER, .number = number};
     nohi_self_drop_answer(self);
-    noh_err err = nohi_strand_wait(self, &wait, timeout_ns);
-    nohi_asks *asks = self->actor->extra->asks;
+    nohi_self_drop_circle(self->worker, self);
+    wait.asked = nohi_promise_any(self->actor) || (late && has_request(self));
+    noh_err err = self->in_handler ? nohi_strand_wait(self, &wait, timeout_ns)
+                                   : await_on_thread(self, &wait, timeout_ns);
+    nohi_asks *asks = self->actor->extra->asks; /* it may have grown */
     if (err != NOH_OK) {
         give_up(&asks->entries[number]);
         return err;
+    }
+    if (!self->in_handler) {
+        wait.got = asks->entries[number].answer;
+        bump_by(&self->worker->answers_waiting, 0u - nohi_message_is_counted(wait.got));
     }
     close_ask(asks, number);
     *ret = wait.got;
     return NOH_OK;
 }
 
-/* The answer, once it is there; the caller owns it. */
-static noh_err await(noh_self *self, noh_future future, int64_t timeout_ns, nohi_message **ret)
+/* Is that a future that this self may await? */
+static noh_err may_await(noh_self *self, noh_future future, int64_t timeout_ns,
+                         uint32_t *ret_number)
 {
-    uint32_t number;
     if (timeout_ns < 0) {
         return NOH_E_INVAL;
     }
     if (!nohi_self_may_wait(self)) {
         return NOH_E_CONTEXT;
     }
-    waiting wait = {future, entry_of(self->actor, future, &number)};
-    if (wait.entry == NULL) {
-        return NOH_E_SPENT;
-    }
-    if (self->in_handler) {
-        return await_in_handler(self, number, timeout_ns, ret);
-    }
-    nohi_send_flush(self->worker);
-    nohi_self_drop_answer(self);
-    noh_err err = wait.entry->state == ASK_KEPT
-                      ? NOH_OK
-                      : nohi_thread_wait(self->worker, timeout_ns, has_answer, &wait);
-    if (err != NOH_OK) {
-        give_up(wait.entry);
-        return err;
-    }
-    *ret = wait.entry->answer;
-    close_ask(self->actor->extra->asks, number);
-    bump_by(&self->worker->answers_waiting, 0u - nohi_message_is_counted(*ret));
-    return NOH_OK;
+    return entry_of(self->actor, future, ret_number) == NULL ? NOH_E_SPENT : NOH_OK;
 }
 
-noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type, int64_t timeout_ns,
-                        void *ret_answer)
+/* What an answer says. */
+static noh_err read_answer(noh_self *self, nohi_message *answer, const noh_type *type,
+                           void *ret_answer)
 {
-    if (self == NULL || type == NULL || ret_answer == NULL) {
-        return NOH_E_INVAL;
-    }
-    nohi_message *answer;
-    noh_err err = await(self, future, timeout_ns, &answer);
-    if (err != NOH_OK) {
-        return err;
-    }
     bump(&self->worker->counts.handled);
     self->kept = answer;
     self->error_text[0] = 0;
@@ -380,24 +407,43 @@ noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
     return NOH_OK;
 }
 
+noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type, int64_t timeout_ns,
+                        void *ret_answer)
+{
+    if (self == NULL || type == NULL || ret_answer == NULL) {
+        return NOH_E_INVAL;
+    }
+    uint32_t number;
+    nohi_message *answer;
+    noh_err err = may_await(self, future, timeout_ns, &number);
+    if (err == NOH_OK) {
+        err = await(self, number, true, timeout_ns, &answer);
+    }
+    return err != NOH_OK ? err : read_answer(self, answer, type, ret_answer);
+}
+
 noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type, const void *message,
                        void *ret_answer)
 {
     if (self == NULL || type == NULL || type->answer == NULL || ret_answer == NULL) {
         return NOH_E_INVAL;
     }
+    if (!nohi_self_may_wait(self)) {
+        return NOH_E_CONTEXT;
+    }
     noh_future future;
+    nohi_message *answer;
     self->worker->calls = !self->in_handler;
     noh_err err = noh_ask_value(self, to, type, message, &future);
     self->worker->calls = false;
-    if (err != NOH_OK) {
-        return err;
+    if (err == NOH_OK) {
+        err = await(self, (uint32_t)future.bits - 1, false, NOH_FOREVER, &answer);
     }
-    return noh_await_value(self, future, type->answer, NOH_FOREVER, ret_answer);
+    return err != NOH_OK ? err : read_answer(self, answer, type->answer, ret_answer);
 }
 
 /* Takes up a join of `actor` that was given up; false: there is none. RPL-4 */
-static bool resume_join(nohi_actor *a, noh_ref actor, uint32_t *ret_number, noh_future *ret_future)
+static bool resume_join(nohi_actor *a, noh_ref actor, uint32_t *ret_number)
 {
     nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
     if (asks == NULL || asks->joins == 0) {
@@ -405,11 +451,11 @@ static bool resume_join(nohi_actor *a, noh_ref actor, uint32_t *ret_number, noh_
     }
     for (uint32_t i = 0; i < asks->capacity; i++) {
         ask *entry = &asks->entries[i];
-        if (entry->state == ASK_GIVEN_UP && noh_ref_equal(entry->joined, actor)) {
+        if (entry->state == ASK_GIVEN_UP && entry->type == NULL &&
+            noh_ref_equal(entry->to, actor)) {
             asks->joins--;
             entry->state = ASK_OPEN;
             *ret_number = i;
-            *ret_future = (noh_future){(uint64_t)entry->serial << 32 | (i + 1)};
             return true;
         }
     }
@@ -417,10 +463,11 @@ static bool resume_join(nohi_actor *a, noh_ref actor, uint32_t *ret_number, noh_
 }
 
 /* Asks `actor` to tell its end. GONE: it has ended. */
-static noh_err watch(noh_self *self, noh_ref actor, uint32_t *ret_number, noh_future *ret_future)
+static noh_err watch(noh_self *self, noh_ref actor, uint32_t *ret_number)
 {
     nohi_worker *w = self->worker;
-    noh_err err = nohi_ask_open(w, self->actor, ret_number, ret_future);
+    noh_future future;
+    noh_err err = nohi_ask_open(w, self->actor, ret_number, &future);
     if (err != NOH_OK) {
         return err;
     }
@@ -431,6 +478,7 @@ static noh_err watch(noh_self *self, noh_ref actor, uint32_t *ret_number, noh_fu
     }
     m->type = NULL;
     m->from = self->ref;
+    self->actor->extra->asks->entries[*ret_number].to = actor;
     err = nohi_send(w, actor, m, true);
     if (err != NOH_OK) {
         nohi_message_free_block(&w->pool, m);
@@ -465,20 +513,19 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
         return NOH_E_CONTEXT;
     }
     uint32_t number;
-    noh_future future;
     nohi_message *answer;
     noh_exit exit = {.kind = NOH_EXIT_UNKNOWN};
     noh_err err = NOH_OK;
-    if (!resume_join(self->actor, actor, &number, &future)) {
-        err = watch(self, actor, &number, &future);
+    bool late = resume_join(self->actor, actor, &number);
+    if (!late) {
+        err = watch(self, actor, &number);
     }
     if (err == NOH_OK) {
-        err = await(self, future, timeout_ns, &answer);
+        err = await(self, number, late, timeout_ns, &answer);
         if (err == NOH_OK) {
             err = read_exit(self->worker, answer, &exit);
         } else {
-            self->actor->extra->asks->entries[number].joined = actor; /* RPL-4 */
-            self->actor->extra->asks->joins++;
+            self->actor->extra->asks->joins++; /* RPL-4 */
         }
     } else if (err == NOH_E_GONE) {
         err = NOH_OK;
@@ -654,6 +701,7 @@ static noh_err promise_now(noh_self *self, void *ctx)
         return NOH_E_NOMEM;
     }
     nohi_promises *table = self->actor->extra->promises;
+    table->open++;
     *entry = (promise){.request = self->message, .serial = ++table->serial};
     self->answer_state = NOHI_ANSWERED;
     self->promised = true;
@@ -701,7 +749,25 @@ noh_err noh_promise_keep_value(noh_self *self, noh_promise value, const noh_type
         nohi_message_free(&self->worker->pool, entry->request);
     }
     entry->request = NULL;
+    self->actor->extra->promises->open--;
     return NOH_OK;
+}
+
+bool nohi_promise_holds(nohi_actor *a, noh_ref from, uint32_t number)
+{
+    const nohi_promises *table = a->extra->promises;
+    for (uint32_t i = 0; table != NULL && i < table->capacity; i++) {
+        const nohi_message *request = table->entries[i].request;
+        if (request != NULL && nohi_message_is_ask(request, from, number)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool nohi_promise_any(const nohi_actor *a)
+{
+    return a->extra->promises != NULL && a->extra->promises->open > 0;
 }
 
 noh_err noh_promise_fail(noh_self *self, noh_promise value, noh_err code, const char *text)

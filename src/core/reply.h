@@ -7,6 +7,13 @@
 
 /* Opens an ask of `a`; its number goes into the request. Errors: NOMEM, LIMIT. */
 noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_future *ret_future);
+/* Whom the answer to an open ask is expected from, and to what; a NULL type: its end. False: to no one. */
+bool nohi_ask_target(nohi_actor *a, uint32_t number, noh_ref *ret_to, const noh_type **ret_type);
+/* `from` has passed its request on. */
+void nohi_ask_passed_on(nohi_actor *a, uint32_t number, noh_ref from, noh_ref to);
+/* Has `a` promised to answer that ask? Any at all? */
+bool nohi_promise_holds(nohi_actor *a, noh_ref from, uint32_t number);
+bool nohi_promise_any(const nohi_actor *a);
 /* Closes an ask whose request was never sent. */
 void nohi_ask_abandon(nohi_actor *a, uint32_t number);
 

@@ -24,6 +24,7 @@
  *             workers, but it breaks SND-2. */
 #include "send.h"
 
+#include "circle.h"
 #include "deadletter.h"
 #include "reply.h"
 #include "system.h"
@@ -409,6 +410,9 @@ noh_err noh_forward(noh_self *self, noh_ref to)
     }
     self->message = NULL;
     self->answer_state = NOHI_ANSWERED;
+    if (message->kind == NOHI_REQUEST) {
+        nohi_circle_passed_on(self->worker, message, to);
+    }
     return nohi_send_or_bury(self->worker, to, message, false);
 }
 

@@ -3,6 +3,7 @@
 /* Strand: see strand.h. */
 #include "strand.h"
 
+#include "circle.h"
 #include "fiber.h"
 #include "receive.h"
 #include "reply.h"
@@ -127,6 +128,7 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
 void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
 {
     nohi_strand *strand = a->extra->wait->strand;
+    nohi_seat_leave(w, a->extra->wait);
     a->extra->wait = NULL;
     a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
     nohi_receive_abandon(w, &strand->self);
@@ -207,6 +209,16 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
             }
             continue;
         }
+        if (message->kind == NOHI_PROBE || message->kind == NOHI_PASSED_ON) {
+            nohi_strand_unlink(a, wait->seen, message);
+            if (nohi_circle_obey(w, a, wait, message)) {
+                return true;
+            }
+            continue;
+        }
+        if (message->kind == NOHI_REQUEST || message->kind == NOHI_WATCH) {
+            wait->asked = true; /* CIR-1 */
+        }
         if (wait->kind == NOHI_WAIT_MESSAGE && message->kind == NOHI_STOP) {
             return ends(wait, NOH_E_STOPPED); /* all that were told before it were looked at */
         }
@@ -249,12 +261,18 @@ static void leave(noh_self *self, nohi_wait *wait)
     wait->strand = self->strand;
     wait->over = false;
     wait->news = false;
+    wait->since_ns = w->policy.seen_ns;
+    nohi_seat_take(w, self->actor, wait);
+    if (NOHI_UNLIKELY(wait->asked) && wait->kind == NOHI_WAIT_ANSWER) {
+        nohi_circle_probe(w, self->actor, wait);
+    }
     self->actor->extra->wait = wait;
     self->waits++;
     self->takes = 0;
     w->waits = self->actor;
     nohi_fiber_switch(self->strand->fiber, w->base);
     self->actor->extra->wait = NULL;
+    nohi_seat_leave(self->worker, wait);
 }
 
 static noh_err leave_until_over(noh_self *self, nohi_wait *wait)
@@ -279,6 +297,7 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
     nohi_actor *a = self->actor;
     a->flags |= NOHI_WAITED;
     wait->self = self;
+    nohi_self_drop_circle(self->worker, self);
     nohi_send_flush(self->worker); /* SND-2; and before the look: STR-3 */
     if (nohi_strand_look(self->worker, a, wait)) {
         return wait->err;

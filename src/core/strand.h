@@ -42,6 +42,10 @@ struct nohi_wait {
     noh_filter_fn *filter;
     void *filter_ctx;
     noh_self *self;    /* the filter's */
+    bool asked;        /* who waits is itself asked: circle.h */
+    uint32_t probe;    /* the number of its last probe, or 0 */
+    int64_t since_ns;  /* about */
+    nohi_seat *seat;   /* or NULL */
     uint32_t wake;     /* the number of the WAKE that ends it, or 0: none will come */
     bool once;         /* one look more, and it is over */
     bool news;         /* something for the filter, which runs on the strand alone */

@@ -20,6 +20,7 @@
  *             users: counted.h                                                       STP-2 */
 #include "system.h"
 
+#include "circle.h"
 #include "receive.h"
 #include "timer.h"
 
@@ -30,6 +31,7 @@ enum {
         1048576,          /* an actors_max that is kept exactly: one shared counter to count in */
     GRACE_NS = 100000000, /* for the message in hand, after NOH_STOP_NOW */
     RETRY_NS = 1000000,
+    NAMED_MAX = 16, /* of those that wait and hold up a stop */
 };
 
 static noh_err start(nohi_system *system);
@@ -385,6 +387,30 @@ static void name_idle_loops(nohi_system *system)
     }
 }
 
+/* Handlers that wait, the first of them. */
+static void name_waits(nohi_system *system)
+{
+    static const char *const whys[] = {[NOH_WAIT_FOR_ANSWER] = "an answer to ",
+                                       [NOH_WAIT_FOR_MESSAGE] = "a message ",
+                                       [NOH_WAIT_FOR_WORK] = "blocking work",
+                                       [NOH_WAIT_FOR_TIME] = "some time",
+                                       [NOH_WAIT_FOR_END] = "an end"};
+    noh_wait waits[NAMED_MAX];
+    size_t count = 0;
+    (void)noh_stuck(system, 0, waits, NAMED_MAX, &count);
+    for (size_t i = 0; i < count && i < NAMED_MAX; i++) {
+        const noh_wait *wait = &waits[i];
+        char on[40] = "";
+        if (!noh_ref_is_none(wait->on)) {
+            snprintf(on, sizeof on, " of <%u.%u>", nohi_ref_index(wait->on),
+                     nohi_ref_generation(wait->on));
+        }
+        nohi_log(system, NOH_LOG_ERROR, wait->actor, NULL,
+                 "holds up the stop: %s waits for %s%s%s for %lld ms", wait->behavior,
+                 whys[wait->why], wait->message, on, (long long)(wait->for_ns / NOH_MS));
+    }
+}
+
 static void name_holders(nohi_system *system, int64_t since_ns)
 {
     uint64_t spawned;
@@ -404,6 +430,7 @@ static void name_holders(nohi_system *system, int64_t since_ns)
                  (long long)((nohi_now(system) - since_ns) / NOH_MS));
     }
     name_idle_loops(system);
+    name_waits(system);
     nohi_log(system, NOH_LOG_ERROR, NOH_NO_REF, NULL, "%llu actors have not ended",
              (unsigned long long)left);
 }
@@ -566,6 +593,7 @@ static void destroy(nohi_system *system)
         bury_the_rest(system);
     }
     nohi_timer_free_all(system);
+    nohi_seat_done(system);
     nohi_map_done(&system->names);
     nohi_map_done(&system->by_ref);
     for (uint32_t id = 0; id < homes; id++) {

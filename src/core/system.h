@@ -32,6 +32,7 @@ struct noh_system {
     atom(uint32_t) stop_seen;  /* workers that have seen it */
     atom(uint32_t) watcher;    /* the worker that looks at the busy ones, + 1, or 0; policy.c */
     atom(uint32_t) asleep;     /* workers that doze, and that sleep: policy.c, rule 3 */
+    atom(nohi_seats *) seats;  /* circle.h; only ever more */
     bool spins;                /* more than one processor: a short busy wait may pay */
 
     pthread_mutex_t lock; /* threads come and go; timer pages */

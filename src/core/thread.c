@@ -11,6 +11,7 @@
  *             THR-3  a plain thread has no slots but its own actor's, so it never owes anybody a turn.
  *             THR-4  a host loop that sleeps is woken by whatever is put there, also by its own
  *                    thread between two runs (NOHI_NOWHERE, nohi_worker_stir). */
+#include "circle.h"
 #include "receive.h"
 #include "reply.h"
 #include "send.h"
@@ -186,14 +187,10 @@ void nohi_thread_finish(noh_self *self)
 }
 
 /* Takes what came: answers to their asks, the rest behind the queue. */
-static void pump(nohi_worker *w)
+static void take_letters(nohi_worker *w, nohi_actor *a)
 {
-    nohi_actor *a = w->own;
-    nohi_worker_attend(w);
-    if ((a->flags & NOHI_SIGNALED) == 0) {
-        return;
-    }
     nohi_letter *letter = nohi_inbox_take(&a->gate.inbox);
+    nohi_wait *wait = w->own_wait;
     uint32_t taken = 0;
     while (letter != NULL) {
         nohi_message *message = (nohi_message *)letter;
@@ -205,13 +202,32 @@ static void pump(nohi_worker *w)
             nohi_receive_late(w, a, message);
         } else if (nohi_message_is_answer(message)) {
             (void)nohi_ask_arrived(w, a, &message, &future);
+        } else if (message->kind == NOHI_PROBE || message->kind == NOHI_PASSED_ON) {
+            (void)nohi_circle_obey(w, a, wait, message);
         } else {
             nohi_actor_append(a, message);
+            if (wait != NULL && message->kind == NOHI_REQUEST) {
+                wait->asked = true; /* CIR-1 */
+            }
         }
     }
     store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter */
     if (taken > 0) {
         sub_relaxed(&a->gate.inbox_len, taken);
+    }
+}
+
+static void pump(nohi_worker *w)
+{
+    nohi_actor *a = w->own;
+    nohi_worker_attend(w);
+    if (a->flags & NOHI_SIGNALED) {
+        take_letters(w, a);
+    }
+    nohi_wait *wait = w->own_wait;
+    if (NOHI_UNLIKELY(wait != NULL && wait->asked && !wait->over)) {
+        nohi_circle_probe(w, a, wait);
+        nohi_send_flush(w);
     }
 }
 

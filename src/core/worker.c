@@ -323,6 +323,7 @@ static void sleep_until(nohi_worker *w, int64_t now_ns, int64_t next_ns)
     nohi_park_leave(&w->park, env);
     nohi_hint_raise(&w->mail); /* whatever woke it */
     now_ns = nohi_now(w->system);
+    w->policy.seen_ns = now_ns;
     nohi_worker_look_at_timers(w, now_ns);
     nohi_policy_look(w, now_ns);
 }
@@ -339,6 +340,7 @@ static void rest(nohi_worker *w)
     int64_t next_ns = nohi_timer_next(w);
     w->policy.countdown = 0; /* what comes after idleness is worth a sample */
     w->policy.rested_ns = now_ns;
+    w->policy.seen_ns = now_ns;
     if (w->policy.posture == NOHI_UP && spin(w, next_ns, &now_ns)) {
         return;
     }

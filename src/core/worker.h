@@ -61,6 +61,7 @@ struct noh_self {
     uint32_t takes;  /* messages that this handler has received in a row, without waiting */
     noh_future answered;
     nohi_message *kept;   /* the answer awaited last */
+    nohi_message *circle; /* of the wait that ended last, with CYCLE; circle.h */
     noh_exit failure;     /* of noh_fail */
     jmp_buf *caught;      /* where noh_fail goes */
     nohi_strand *strand;  /* on which it runs, or NULL: then it may not wait */
@@ -114,6 +115,8 @@ struct nohi_worker {
     uint32_t spares;         /* and how many */
     nohi_actor *waits;       /* from a strand to the base: its handler waits now; */
     nohi_strand *goes_on;    /* or this one is to go on */
+    nohi_wait *own_wait;     /* THREAD, HOST: what its thread waits for */
+    nohi_seat *seat_free;    /* circle.h */
     nohi_worker *borrower;   /* the thread that acts for this worker (borrow.c), or NULL */
     nohi_worker *borrowed;   /* THREAD, HOST: the worker it acts for, or NULL */
     bool calls;              /* THREAD, HOST: the ask under way is noh_call's (borrow.c) */
@@ -252,8 +255,9 @@ void nohi_worker_give_command(nohi_worker *from, nohi_worker *to, nohi_message *
 nohi_worker *nohi_thread_here(nohi_system *system);
 /* Ends a plain thread's hold of the message, and the answer, it got last. */
 void nohi_thread_finish(noh_self *self);
-/* The same for the answer alone. Any self. */
+/* The same for the answer alone, and for the circle. Any self. */
 void nohi_self_drop_answer(noh_self *self);
+void nohi_self_drop_circle(nohi_worker *w, noh_self *self);
 /* Waits until `done`; TIMEOUT. A plain thread, outside handlers. */
 noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
                          bool (*done)(nohi_worker *w, void *ctx), void *ctx);
