@@ -103,11 +103,16 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
 {
     noh_self *own = w->self;
     nohi_strand *strand = take(w);
-    if (NOHI_UNLIKELY(strand == NULL)) { /* no memory: then nobody may wait */
+    if (NOHI_UNLIKELY(strand == NULL)) { /* no memory: then nobody may begin to wait */
         run_turns(own, turns);
-        return;
+        strand = w->goes_on;
+        w->goes_on = NULL;
+        if (strand == NULL) {
+            return;
+        }
+    } else {
+        strand->turns = turns;
     }
-    strand->turns = turns;
     do {
         strand->self.worker = w; /* STR-2 */
         w->self = &strand->self;
