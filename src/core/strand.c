@@ -293,6 +293,13 @@ static noh_err leave_until_over(noh_self *self, nohi_wait *wait)
     return wait->got != NULL ? NOH_OK : wait->over ? wait->err : NOH_E_TIMEOUT;
 }
 
+/* Was it asked to stop, so that nothing more may come to tell it? Who receives finds the STOP itself. */
+static bool is_stopped(nohi_actor *a, const nohi_wait *wait)
+{
+    return wait->kind != NOHI_WAIT_MESSAGE &&
+           nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate)) >= (int)NOH_STOP_NOW;
+}
+
 noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
 {
     noh_err err = may_wait(self);
@@ -308,8 +315,8 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
         return wait->err;
     }
     noh_timer timer = {0};
-    wait->once = timeout_ns == 0;
-    if (timeout_ns > 0 && timeout_ns != NOH_FOREVER) {
+    wait->once = timeout_ns == 0 || is_stopped(a, wait);
+    if (!wait->once && timeout_ns != NOH_FOREVER) {
         wait->wake = nohi_strand_wake_number(self);
         err = nohi_timer_wake(self->worker, a, timeout_ns, wait->wake, &timer);
         if (err != NOH_OK) {
