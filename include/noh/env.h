@@ -71,8 +71,17 @@ typedef struct noh_env {
     void (*free)(void *world, void *block, size_t size);
     /* Address space of `size` bytes without memory behind it, or NULL. */
     void *(*pages_reserve)(void *world, size_t size);
-    /* Puts zeroed memory behind a part of it. NOH_E_NOMEM when there is none, NOH_E_OS. */
+    /* Puts zeroed memory behind a part of it, also where pages_guard was. NOH_E_NOMEM when there is
+     * none, NOH_E_OS. May be called by a signal handler, after a fault in such a part. */
     noh_err (*pages_commit)(void *world, void *start, size_t size);
+    /* Takes the memory of a committed part away: who touches it faults. NOH_E_NOMEM, also when the
+     * kernel needs a mapping for it and has none left; NOH_E_OS. */
+    noh_err (*pages_guard)(void *world, void *start, size_t size);
+    /* A committed part is not needed for now: its memory may go, and its content with it. */
+    void (*pages_discard)(void *world, void *start, size_t size);
+    /* How many bytes of a committed part, from its start up, nobody has touched since it was
+     * committed or discarded; 0 when that cannot be known. */
+    size_t (*pages_untouched)(void *world, void *start, size_t size);
     void (*pages_release)(void *world, void *start, size_t size);
 
     /* Writes one line. The default prints to stderr. */

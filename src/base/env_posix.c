@@ -34,12 +34,21 @@
 #include <sys/syscall.h>
 #endif
 
+/* Guards without mappings of their own, Linux 6.13; older headers do not know them. -DNOHI_ENV_NO_GUARD
+ * tries the way of other systems. */
+#if defined(__linux__) && !defined(NOHI_ENV_NO_GUARD)
+#define USE_GUARD 1
+#include <sys/syscall.h>
+enum { GUARD_INSTALL = 102, GUARD_REMOVE = 103 };
+#endif
+
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
 #endif
 
 enum {
     NANOS_PER_SECOND = 1000000000,
+    LOOK_PAGES = 64,       /* at once, in pages_untouched */
     THREAD_NAME_SIZE = 16, /* the limit of Linux, with the final 0 */
     LOG_LINE_SIZE = 1400,  /* 1,023 bytes of text, a behavior's name, the rest */
 };
@@ -318,13 +327,80 @@ static void *pages_reserve(void *world, size_t size)
     return start == MAP_FAILED ? NULL : start;
 }
 
-static noh_err pages_commit(void *world, void *start, size_t size)
+static noh_err protect(void *start, size_t size, int protection)
 {
-    (void)world;
-    if (mprotect(start, size, PROT_READ | PROT_WRITE) == 0) {
+    if (mprotect(start, size, protection) == 0) {
         return NOH_OK;
     }
     return errno == ENOMEM ? NOH_E_NOMEM : NOH_E_OS;
+}
+
+static noh_err pages_commit(void *world, void *start, size_t size)
+{
+    (void)world;
+#ifdef USE_GUARD
+    (void)madvise(start, size, GUARD_REMOVE); // fails where there cannot be one
+#endif
+    return protect(start, size, PROT_READ | PROT_WRITE);
+}
+
+#ifdef USE_GUARD
+
+/* False: an older kernel, or memory that it does not do this for (locked, until 6.15), or an emulator
+ * that takes an advice it does not know for a hint: so the kernel has to run into the guard, too. */
+static bool install_guard(void *start, size_t size)
+{
+    return madvise(start, size, GUARD_INSTALL) == 0 &&
+           syscall(SYS_getrandom, start, 1, GRND_NONBLOCK) < 0 && errno == EFAULT;
+}
+
+#else
+
+static bool install_guard(void *start, size_t size)
+{
+    (void)start;
+    (void)size;
+    return false;
+}
+
+#endif
+
+static noh_err pages_guard(void *world, void *start, size_t size)
+{
+    (void)world;
+    if (install_guard(start, size)) {
+        return NOH_OK;
+    }
+    (void)madvise(start, size, MADV_DONTNEED);
+    return protect(start, size, PROT_NONE); // splits a mapping in three
+}
+
+static void pages_discard(void *world, void *start, size_t size)
+{
+    (void)world;
+    (void)madvise(start, size, MADV_DONTNEED);
+}
+
+/* Swapped out counts as untouched. */
+static size_t pages_untouched(void *world, void *start, size_t size)
+{
+    (void)world;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char here[LOOK_PAGES];
+    size_t at = 0;
+    while (at < size) {
+        size_t bytes = size - at < LOOK_PAGES * page ? size - at : LOOK_PAGES * page;
+        if (mincore((char *)start + at, bytes, (void *)here) != 0) {
+            return 0;
+        }
+        for (size_t i = 0; i < bytes / page; i++) {
+            if (here[i] & 1) {
+                return at + i * page;
+            }
+        }
+        at += bytes;
+    }
+    return size;
 }
 
 static void pages_release(void *world, void *start, size_t size)
@@ -396,6 +472,9 @@ noh_env noh_env_default(void)
         .free = free_block,
         .pages_reserve = pages_reserve,
         .pages_commit = pages_commit,
+        .pages_guard = pages_guard,
+        .pages_discard = pages_discard,
+        .pages_untouched = pages_untouched,
         .pages_release = pages_release,
         .log = write_log,
     };

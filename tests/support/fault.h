@@ -8,7 +8,7 @@
  *     …
  *     CHECK_EQ(fault_done(&fault), 0);   blocks, page ranges and handles that were not given back
  *
- * Requests are alloc, pages_reserve, pages_commit and thread_start, counted together. Memory is
+ * Requests are alloc, pages_reserve, pages_commit, pages_guard and thread_start, counted together. Memory is
  * filled with 0xa5 when given and 0x5a when freed; a free with a wrong size aborts. Any thread. */
 #ifndef NOH_FAULT_H
 #define NOH_FAULT_H
@@ -115,6 +115,15 @@ static inline noh_err fault_pages_commit(void *world, void *start, size_t size)
     return state->real.pages_commit(state->real.world, start, size);
 }
 
+static inline noh_err fault_pages_guard(void *world, void *start, size_t size)
+{
+    fault_world *state = world;
+    if (fault_strikes(state)) {
+        return NOH_E_NOMEM;
+    }
+    return state->real.pages_guard(state->real.world, start, size);
+}
+
 static inline void fault_pages_release(void *world, void *start, size_t size)
 {
     fault_world *state = world;
@@ -162,6 +171,7 @@ static inline noh_env fault_env(fault_world *fault)
     env.free = fault_free;
     env.pages_reserve = fault_pages_reserve;
     env.pages_commit = fault_pages_commit;
+    env.pages_guard = fault_pages_guard;
     env.pages_release = fault_pages_release;
     env.thread_start = fault_thread_start;
     env.thread_join = fault_thread_join;

@@ -23,6 +23,7 @@ static void every_member_is_there(void)
     CHECK(env.park_wait != NULL && env.park_wake != NULL && env.relax != NULL);
     CHECK(env.alloc != NULL && env.free != NULL && env.log != NULL);
     CHECK(env.pages_reserve != NULL && env.pages_commit != NULL && env.pages_release != NULL);
+    CHECK(env.pages_guard != NULL && env.pages_discard != NULL && env.pages_untouched != NULL);
     CHECK(env.cpu_count(env.world) >= 1);
     env.relax(env.world);
 }
