@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
-/* Fiber: see fiber.h. From below: the page that faults, the stack, the nohi_fiber. */
+/* Fiber: see fiber.h. From below: the stack, the nohi_fiber. */
 #include "fiber.h"
 
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #if defined(__has_include) && !defined(NVALGRIND)
 #if __has_include(<valgrind/valgrind.h>)
@@ -171,54 +170,26 @@ void nohi_fiber_switch(nohi_fiber *from, nohi_fiber *to)
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-static size_t page_bytes(void)
+nohi_fiber *nohi_fiber_make(void *memory, size_t size, nohi_fiber_fn *fn, void *arg)
 {
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static size_t whole_bytes(size_t size)
-{
-    return nohi_align_up(size, page_bytes());
-}
-
-nohi_fiber *nohi_fiber_new(const noh_env *env, size_t size, nohi_fiber_fn *fn, void *arg)
-{
-    size_t page = page_bytes();
-    size = whole_bytes(size);
-    char *start = env->pages_reserve(env->world, size);
-    if (start == NULL) {
-        return NULL;
-    }
-    if (env->pages_commit(env->world, start + page, size - page) != NOH_OK) {
-        env->pages_release(env->world, start, size);
-        return NULL;
-    }
+    char *low = memory;
     size_t own = nohi_align_up(sizeof(nohi_fiber), NOHI_CACHELINE);
-    nohi_fiber *fiber = (nohi_fiber *)(void *)(start + size - own);
-    *fiber = (nohi_fiber){.low = start + page, .size = size - page - own, .fn = fn, .arg = arg};
+    nohi_fiber *fiber = (nohi_fiber *)(void *)(low + size - own);
+    *fiber = (nohi_fiber){.low = low, .size = size - own, .fn = fn, .arg = arg};
     fiber->valgrind = VALGRIND_STACK_REGISTER(fiber->low, (char *)fiber);
     tell_new(fiber);
     prepare(fiber);
     return fiber;
 }
 
-void nohi_fiber_free(const noh_env *env, nohi_fiber *fiber)
+void nohi_fiber_done(nohi_fiber *fiber)
 {
-    size_t page = page_bytes();
     tell_free(fiber);
     VALGRIND_STACK_DEREGISTER(fiber->valgrind);
-    env->pages_release(env->world, fiber->low - page, whole_bytes(fiber->size + page));
 }
 
 void nohi_fiber_of_thread(nohi_fiber *fiber)
 {
     *fiber = (nohi_fiber){.low = NULL};
     tell_thread(fiber);
-}
-
-bool nohi_fiber_is_guard(const nohi_fiber *fiber, const void *address)
-{
-    uintptr_t low = (uintptr_t)fiber->low;
-    uintptr_t at = (uintptr_t)address;
-    return low != 0 && at < low && low - at <= page_bytes();
 }

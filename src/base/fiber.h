@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
-/* Fiber: a stack of its own, and the switch from one to another.
+/* Fiber: what runs on a stack of its own, and the switch from one to another.
  *
  * Purpose     What runs on a fiber can stop in the middle of a function, at any depth, and go on
  *             later, also on another thread. Who goes on when, and where, is the caller's matter.
@@ -8,14 +8,12 @@
  *             thread needs the usual ordering.
  * Invariants  FIB-1  a fiber runs on one thread at a time, and is switched to only after the switch
  *                    away from it has returned somewhere.
- *             FIB-2  below the stack lies a page that faults.
  * Cost        A switch is a function call that saves six registers, 3 ns; it returns by an indirect
  *             jump, since a `ret` to where no call came from is always mispredicted (9 ns).
- *             A fiber is address space, and memory for what was touched of it: a page at least, and the
- *             guard costs no mapping of its own where the kernel knows MADV_GUARD_INSTALL (6.13);
- *             elsewhere a fiber is two mappings of the vm.max_map_count, 65,530 by default.
  * Traps       The compiler may keep the address of a thread-local variable, errno's among them, across
- *             the switch: on another thread that is another thread's. */
+ *             the switch: on another thread that is another thread's.
+ *             What runs off its stack writes to whatever lies below: the memory's owner sees to that
+ *             (core/stacks.h). */
 #ifndef NOHI_FIBER_H
 #define NOHI_FIBER_H
 
@@ -44,11 +42,12 @@ typedef struct nohi_fiber {
     unsigned valgrind; /* its name for the stack */
 } nohi_fiber;
 
-/* A fiber that will run fn(arg), on a stack of `size` bytes, less a page and this struct. NULL: no
- * memory. */
-nohi_fiber *nohi_fiber_new(const noh_env *env, size_t size, nohi_fiber_fn *fn, void *arg);
-/* It does not run. */
-void nohi_fiber_free(const noh_env *env, nohi_fiber *fiber);
+/* A fiber that will run fn(arg). Its stack is that memory, but for the upper end, where the struct
+ * lies. */
+nohi_fiber *nohi_fiber_make(void *memory, size_t size, nohi_fiber_fn *fn, void *arg);
+/* The memory may serve something else from now on, another fiber too. What ran there stopped somewhere,
+ * and is not unwound. It does not run. */
+void nohi_fiber_done(nohi_fiber *fiber);
 
 /* The thread's own stack, to switch back to. The memory is the caller's. */
 void nohi_fiber_of_thread(nohi_fiber *fiber);
@@ -56,8 +55,5 @@ void nohi_fiber_of_thread(nohi_fiber *fiber);
 /* Goes on where `to` stopped, or begins it. Returns when somebody switches to `from`, on whatever
  * thread that is. */
 void nohi_fiber_switch(nohi_fiber *from, nohi_fiber *to);
-
-/* Is that an address in the page below its stack? */
-bool nohi_fiber_is_guard(const nohi_fiber *fiber, const void *address);
 
 #endif

@@ -12,13 +12,14 @@
 #include "timer.h"
 
 enum {
-    STACK_BYTES = 256 * 1024, /* of address space */
-    SPARE_MAX = NOHI_LIMIT(64, 1),
+    SPARE_MAX = NOHI_LIMIT(64, 2), /* above, half of them are given back */
+    ROOMS_AT_ONCE = NOHI_LIMIT(8, 1),
 };
 
 /* Lies on its own stack. */
 struct nohi_strand {
     nohi_fiber *fiber;
+    nohi_room *room;
     noh_self self;
     nohi_turns_fn *turns;
     nohi_strand *next; /* spare */
@@ -26,6 +27,7 @@ struct nohi_strand {
 
 typedef struct birth {
     nohi_worker *w;
+    nohi_room *room;
     nohi_fiber *fiber;
     nohi_strand *strand;
 } birth;
@@ -34,15 +36,29 @@ static void live(void *arg);
 
 /* ---- strands ------------------------------------------------------------------------------ */
 
+/* On the base. */
 static nohi_strand *make(nohi_worker *w)
 {
-    birth b = {.w = w};
-    b.fiber = nohi_fiber_new(&w->system->env, STACK_BYTES, live, &b);
-    if (b.fiber == NULL) {
+    if (w->rooms == NULL) {
+        w->rooms = nohi_stacks_take(&w->system->stacks, NOHI_STACK_USUAL, ROOMS_AT_ONCE);
+    }
+    nohi_room *room = w->rooms;
+    if (room == NULL) {
         return NULL;
     }
+    w->rooms = room->next;
+    birth b = {.w = w, .room = room};
+    b.fiber = nohi_fiber_make(room->low, room->size, live, &b);
     nohi_fiber_switch(w->base, b.fiber);
     return b.strand;
+}
+
+/* Where it stood. It does not run; what lies on it is not unwound. */
+static nohi_room *unmake(nohi_strand *strand)
+{
+    nohi_room *room = strand->room;
+    nohi_fiber_done(strand->fiber);
+    return room;
 }
 
 /* Apart, so that its frame lives when noh_fail jumps. */
@@ -60,7 +76,7 @@ static NOHI_NOINLINE void run_turns(noh_self *self, nohi_turns_fn *turns)
 static void live(void *arg)
 {
     birth *b = arg;
-    nohi_strand strand = {.fiber = b->fiber};
+    nohi_strand strand = {.fiber = b->fiber, .room = b->room};
     strand.self = (noh_self){.worker = b->w, .system = b->w->system, .strand = &strand};
     b->strand = &strand;
     for (;;) {
@@ -80,23 +96,32 @@ static nohi_strand *take(nohi_worker *w)
     return strand;
 }
 
+/* As many of the spare ones. */
+static void give_back(nohi_worker *w, uint32_t count)
+{
+    nohi_room *list = NULL;
+    for (; count > 0; count--) {
+        nohi_room *room = unmake(take(w));
+        room->next = list;
+        list = room;
+    }
+    nohi_stacks_give(&w->system->stacks, list);
+}
+
 static void give(nohi_worker *w, nohi_strand *strand)
 {
-    if (NOHI_UNLIKELY(w->spares >= SPARE_MAX)) {
-        nohi_fiber_free(&w->system->env, strand->fiber);
-        return;
-    }
     strand->next = w->spare;
     w->spare = strand;
-    w->spares++;
+    if (NOHI_UNLIKELY(++w->spares > SPARE_MAX)) {
+        give_back(w, SPARE_MAX / 2);
+    }
 }
 
 void nohi_strand_done(nohi_worker *w)
 {
-    while (w->spare != NULL) {
-        nohi_strand *strand = take(w);
-        nohi_fiber_free(&w->system->env, strand->fiber);
-    }
+    give_back(w, w->spares);
+    nohi_stacks_give(&w->system->stacks, w->rooms);
+    w->rooms = NULL;
 }
 
 void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
@@ -137,7 +162,9 @@ void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
     a->extra->wait = NULL;
     a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
     nohi_receive_abandon(w, &strand->self);
-    nohi_fiber_free(&w->system->env, strand->fiber);
+    nohi_room *room = unmake(strand);
+    room->next = NULL;
+    nohi_stacks_give(&w->system->stacks, room);
 }
 
 /* ---- waits -------------------------------------------------------------------------------- */

@@ -109,6 +109,7 @@ static noh_err start(nohi_system *system)
     pthread_mutex_init(&system->names_lock, NULL);
     pthread_mutex_init(&system->dead_lock, NULL);
     nohi_pool_init(&system->pool, &system->env);
+    nohi_stacks_init(&system->stacks, &system->env);
     nohi_map_init(&system->names, &system->env);
     nohi_map_init(&system->by_ref, &system->env);
     nohi_counted_init(&system->users, 1);
@@ -602,6 +603,7 @@ static void destroy(nohi_system *system)
         nohi_free(&system->env, w->memory, sizeof *w + NOHI_CACHELINE);
     }
     nohi_pool_done(&system->pool);
+    nohi_stacks_done(&system->stacks);
     nohi_slots_done(&system->slots);
     pthread_mutex_destroy(&system->stop_lock);
     pthread_mutex_destroy(&system->lock);

@@ -12,13 +12,14 @@ enum { NOHI_SUBSCRIBERS_MAX = 16, NOHI_TIMER_PAGE = 1024, NOHI_TIMER_PAGES = 819
 typedef struct nohi_timer nohi_timer;
 
 /* Everything a system owns; there are no globals. Locks, outermost first: `stop_lock`, `lock`,
- * `names_lock`, `dead_lock`. No callback of the user runs with one held, but for env's functions, and
+ * `names_lock`, `dead_lock`; and those of slots, pool and stacks. No callback of the user runs with one held, but for env's functions, and
  * actors of a loop that stops the system. */
 struct noh_system {
     noh_env env;
     noh_options options;
     nohi_slots slots;
     nohi_pool pool;
+    nohi_stacks stacks;
     unsigned worker_count;
     atom(nohi_worker *) homes[NOHI_HOMES_MAX]; /* by id; workers first; only ever filled */
     atom(uint32_t) home_count;

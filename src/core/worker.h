@@ -11,6 +11,7 @@
 #include "park.h"
 #include "policy.h"
 #include "stack.h"
+#include "stacks.h"
 #include "wheel.h"
 
 #include <noh/watch.h>
@@ -112,7 +113,8 @@ struct nohi_worker {
     noh_exit ending;         /* while an actor ends */
     nohi_fiber *base;        /* the stack of the thread that runs turns here */
     nohi_strand *spare;      /* strands, */
-    uint32_t spares;         /* and how many */
+    uint32_t spares;         /* and how many; */
+    nohi_room *rooms;        /* and rooms for new ones */
     nohi_actor *waits;       /* from a strand to the base: its handler waits now; */
     nohi_strand *goes_on;    /* or this one is to go on */
     nohi_wait *own_wait;     /* THREAD, HOST: what its thread waits for */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
 /* Goal: what runs on a fiber goes on as it was: locals, registers, rounding, at any depth, on any
- * thread; and who runs off its stack faults in the page below it. */
+ * thread; and who runs off its stack faults below it. */
 #include "fiber.h"
 #include "test.h"
 
@@ -11,15 +11,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SIZE = 64 * 1024, FIBERS = 1000, ROUNDS = 100 };
+enum { SIZE = 64 * 1024, GUARD = 64 * 1024, FIBERS = 1000, ROUNDS = 100 };
 
-static noh_env env;
-
-__attribute__((constructor)) static void begin(void)
-{
-    env = noh_env_default();
-}
 static nohi_fiber here; /* of the main thread, or of whoever switches to a fiber */
+
+/* Above memory that faults. */
+static nohi_fiber *new_fiber(nohi_fiber_fn *fn, void *arg)
+{
+    noh_env env = noh_env_default();
+    char *start = env.pages_reserve(env.world, GUARD + SIZE);
+    CHECK(start != NULL);
+    CHECK_OK(env.pages_commit(env.world, start, GUARD + SIZE));
+    CHECK_OK(env.pages_guard(env.world, start, GUARD));
+    return nohi_fiber_make(start + GUARD, SIZE, fn, arg);
+}
+
+static void free_fiber(nohi_fiber *fiber)
+{
+    noh_env env = noh_env_default();
+    char *start = fiber->low - GUARD;
+    nohi_fiber_done(fiber);
+    env.pages_release(env.world, start, GUARD + SIZE);
+}
 
 /* ---- there and back ----------------------------------------------------------------------- */
 
@@ -63,8 +76,7 @@ static void each_goes_on_as_it_was(void)
     nohi_fiber_of_thread(&here);
     memset(walkers, 0, sizeof walkers);
     for (int i = 0; i < FIBERS; i++) {
-        walkers[i].fiber = nohi_fiber_new(&env, SIZE, walk, &walkers[i]);
-        CHECK(walkers[i].fiber != NULL);
+        walkers[i].fiber = new_fiber(walk, &walkers[i]);
     }
     for (unsigned round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < FIBERS; i++) {
@@ -74,7 +86,7 @@ static void each_goes_on_as_it_was(void)
     }
     for (int i = 0; i < FIBERS; i++) {
         CHECK(walkers[i].sum == (ROUNDS - 1) * 0.5);
-        nohi_fiber_free(&env, walkers[i].fiber);
+        free_fiber(walkers[i].fiber);
     }
 }
 
@@ -98,13 +110,30 @@ static void from_any_depth(void)
 {
     walker diver = {.steps = 0};
     nohi_fiber_of_thread(&here);
-    diver.fiber = nohi_fiber_new(&env, SIZE, dive_deep, &diver);
-    CHECK(diver.fiber != NULL);
+    diver.fiber = new_fiber(dive_deep, &diver);
     nohi_fiber_switch(&here, diver.fiber);
     CHECK_EQ(diver.steps, 0);
     nohi_fiber_switch(&here, diver.fiber);
     CHECK_EQ(diver.steps, 100);
-    nohi_fiber_free(&env, diver.fiber);
+    free_fiber(diver.fiber);
+}
+
+/* What was in the middle of something is left as it is, and another one begins in its place. */
+static void on_memory_that_another_one_has_left(void)
+{
+    walker diver = {.steps = 0};
+    nohi_fiber_of_thread(&here);
+    nohi_fiber *first = new_fiber(dive_deep, &diver);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        char *low = first->low;
+        diver.fiber = first;
+        nohi_fiber_switch(&here, diver.fiber);
+        nohi_fiber_done(first);
+        memset(low, 0x5a, SIZE);
+        CHECK(nohi_fiber_make(low, SIZE, dive_deep, &diver) == first);
+    }
+    CHECK_EQ(diver.steps, 0);
+    free_fiber(first);
 }
 
 /* ---- on another thread -------------------------------------------------------------------- */
@@ -120,15 +149,14 @@ static void *go_on(void *arg)
 static void on_any_thread(void)
 {
     walker traveller = {.steps = 0};
-    traveller.fiber = nohi_fiber_new(&env, SIZE, walk, &traveller);
-    CHECK(traveller.fiber != NULL);
+    traveller.fiber = new_fiber(walk, &traveller);
     for (unsigned i = 1; i <= 10; i++) {
         pthread_t thread;
         CHECK_EQ(pthread_create(&thread, NULL, go_on, &traveller), 0);
         CHECK_EQ(pthread_join(thread, NULL), 0);
         CHECK_EQ(traveller.steps, i);
     }
-    nohi_fiber_free(&env, traveller.fiber);
+    free_fiber(traveller.fiber);
 }
 
 /* ---- the mode of the processor ------------------------------------------------------------ */
@@ -150,14 +178,13 @@ static void each_rounds_in_its_own_way(void)
 {
     walker rounder = {.steps = 0};
     nohi_fiber_of_thread(&here);
-    rounder.fiber = nohi_fiber_new(&env, SIZE, round_up, &rounder);
-    CHECK(rounder.fiber != NULL);
+    rounder.fiber = new_fiber(round_up, &rounder);
     nohi_fiber_switch(&here, rounder.fiber);
     CHECK_EQ(_MM_GET_ROUNDING_MODE(), _MM_ROUND_NEAREST);
     nohi_fiber_switch(&here, rounder.fiber);
     CHECK_EQ(rounder.steps, 1);
     CHECK_EQ(_MM_GET_ROUNDING_MODE(), _MM_ROUND_NEAREST);
-    nohi_fiber_free(&env, rounder.fiber);
+    free_fiber(rounder.fiber);
 }
 #else
 static void each_rounds_in_its_own_way(void)
@@ -174,7 +201,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
 {
     (void)number;
     (void)context;
-    _exit(nohi_fiber_is_guard(falling, info->si_addr) ? 7 : 8);
+    ptrdiff_t below = falling->low - (char *)info->si_addr;
+    _exit(below > 0 && below <= GUARD ? 7 : 8);
 }
 
 static unsigned fall(volatile char *above)
@@ -200,7 +228,7 @@ static void run_off_the_stack(void)
     (void)sigaction(SIGSEGV, &action, NULL);
     (void)sigaction(SIGBUS, &action, NULL);
     nohi_fiber_of_thread(&here);
-    falling = nohi_fiber_new(&env, SIZE, fall_down, NULL);
+    falling = new_fiber(fall_down, NULL);
     nohi_fiber_switch(&here, falling);
 }
 
@@ -219,6 +247,7 @@ static void who_runs_off_its_stack_faults_below_it(void)
 static const test_case cases[] = {
     TEST(each_goes_on_as_it_was),
     TEST(from_any_depth),
+    TEST(on_memory_that_another_one_has_left),
     TEST(on_any_thread),
     TEST(each_rounds_in_its_own_way),
     TEST(who_runs_off_its_stack_faults_below_it),
