@@ -38,7 +38,8 @@ extern "C" {
     X(HELD_UP, -20, "actors still run and hold up the stop") \
     X(STOPPED, -21, "the actor was stopped before it handled the message") \
     X(OS, -22, "the operating system refused") \
-    X(CYCLE, -23, "it would wait for itself")
+    X(CYCLE, -23, "it would wait for itself") \
+    X(STACK, -24, "stack overflow")
 
 typedef enum noh_err {
     NOH_OK = 0,

@@ -147,6 +147,7 @@ typedef enum noh_exit_kind {
     NOH_EXIT_SHUTDOWN, /* NOH_STOP_NOW, or the end of the system */
     NOH_EXIT_KILLED,
     NOH_EXIT_FAILED, /* `code` and `text` say why */
+    NOH_EXIT_FAULT,  /* the processor said no; the same. STACK: it ran off its stack */
     NOH_EXIT_UNKNOWN /* it had ended before you asked, or never was */
 } noh_exit_kind;
 
@@ -163,7 +164,8 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
  * `counter`, under the name "counter"; the state is zeroed at first. Entries, 1 to 60:
  *     NOH_ON(add, fn)       noh_err fn(noh_self *, counter *, const add *)
  *     NOH_ON_STOP(fn)       noh_err fn(noh_self *, counter *, const noh_exit *): ends, not by failure
- *     NOH_ON_FAILURE(fn)    the same, after a handler failed; NOH_ON_STOP's is not run then
+ *     NOH_ON_FAILURE(fn)    the same, after a handler failed, or ran off its stack; NOH_ON_STOP's is
+ *                           not run then
  * A function of another type does not compile. A handler that returns an error fails (see
  * noh_fail).
  *
@@ -346,7 +348,13 @@ NOH_API noh_err noh_exit_self(noh_self *self);
 /* Fails this actor from any depth of its handler; does not return. The turn is abandoned: C frames
  * between are dropped as by longjmp. An asker gets the code and the text; NOH_ON_FAILURE's hook
  * runs; the actor ends with NOH_EXIT_FAILED. A handler that returns an error does the same.
- * In a handler; on a plain thread it logs and returns. `code` NOH_OK counts as FAILED. */
+ * In a handler; on a plain thread it logs and returns. `code` NOH_OK counts as FAILED.
+ * A handler or hook that runs off its stack (256 KiB) fails in the same way, with NOH_E_STACK and
+ * NOH_EXIT_FAULT, and other actors live. What it was about to do is left where it was: functions of this
+ * library are not, they come to their end first; of the C library's, one that holds a lock is. This takes
+ * SIGSEGV while systems run, on Linux, and passes on whatever is not ours to the action that was there
+ * before; an action that comes later must do so with what is not its own. A frame of more than 64
+ * KiB may reach beyond the guard: compile such code with -fstack-clash-protection. */
 NOH_API void noh_fail(noh_self *self, noh_err code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -21,6 +21,7 @@
 #include "actor.h"
 
 #include "deadletter.h"
+#include "overflow.h"
 #include "receive.h"
 #include "reply.h"
 #include "send.h"
@@ -490,6 +491,7 @@ noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, const void 
         (options != NULL && options->size != 0 && options->size < sizeof *options)) {
         return NOH_E_INVAL;
     }
+    nohi_overflow_poll(self);
     nohi_worker *w = self->worker;
     if (NOHI_UNLIKELY(nohi_policy_kind(w, behavior) == NULL)) {
         return NOH_E_INVAL;
@@ -542,6 +544,7 @@ noh_err noh_stop(noh_self *self, noh_ref actor, noh_stop_kind kind)
     if (self == NULL || kind < NOH_STOP_DRAIN || kind > NOH_STOP_KILL) {
         return NOH_E_INVAL;
     }
+    nohi_overflow_poll(self);
     nohi_worker *w = self->worker;
     nohi_actor *a = nohi_actor_of(w->slots, actor);
     uint32_t generation = nohi_ref_generation(actor);
@@ -616,8 +619,9 @@ static void run_last_hook(nohi_worker *w, nohi_actor *a)
     if (exit->kind == NOH_EXIT_KILLED || (a->flags & NOHI_UNSTARTED)) {
         return;
     }
-    noh_handler_fn hook = nohi_behavior_hook(
-        nohi_actor_behavior(a), exit->kind == NOH_EXIT_FAILED ? NOH_HOOK_FAILURE : NOH_HOOK_STOP);
+    bool failed = exit->kind == NOH_EXIT_FAILED || exit->kind == NOH_EXIT_FAULT;
+    noh_handler_fn hook =
+        nohi_behavior_hook(nohi_actor_behavior(a), failed ? NOH_HOOK_FAILURE : NOH_HOOK_STOP);
     if (hook == NULL) {
         return;
     }

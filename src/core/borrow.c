@@ -99,7 +99,9 @@ static void run_turns(nohi_worker *w)
     nohi_fiber *others = w->base;
     nohi_fiber_of_thread(&base);
     w->base = &base;
+    const nohi_trap *before = nohi_trap_enter(&w->trap);
     nohi_strand_run(w, run_some);
+    nohi_trap_leave(before);
     w->base = others;
 }
 

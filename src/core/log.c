@@ -2,6 +2,7 @@
 /* Copyright The Noh Authors */
 /* Log: one line through noh_env, with the speaker's identity. */
 #include "system.h"
+#include "overflow.h"
 
 #include <stdarg.h>
 
@@ -37,6 +38,7 @@ void noh_log(noh_self *self, noh_log_level level, const char *format, ...)
     if (self == NULL || format == NULL) {
         return;
     }
+    nohi_overflow_poll(self);
     va_list arguments;
     va_start(arguments, format);
     write_line(self->system, level, self->ref, self->actor == NULL ? NULL : self->actor->behavior,

@@ -18,6 +18,7 @@
 #include "borrow.h"
 #include "circle.h"
 #include "deadletter.h"
+#include "overflow.h"
 #include "send.h"
 #include "strand.h"
 #include "system.h"
@@ -262,6 +263,7 @@ noh_err noh_ask_value(noh_self *self, noh_ref to, const noh_type *type, const vo
         self->actor == NULL) {
         return NOH_E_INVAL;
     }
+    nohi_overflow_poll(self);
     uint32_t number;
     noh_future future;
     noh_err err = nohi_ask_open(self->worker, self->actor, &number, &future);

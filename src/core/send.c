@@ -26,6 +26,7 @@
 
 #include "circle.h"
 #include "deadletter.h"
+#include "overflow.h"
 #include "reply.h"
 #include "system.h"
 #include "timer.h"
@@ -115,6 +116,7 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
 
 static noh_err tell_any(noh_self *self, noh_ref to, const noh_type *type, const void *message)
 {
+    nohi_overflow_poll(self);
     nohi_message *m;
     noh_err err = nohi_message_new(&self->worker->pool, type, message, NOHI_TELL, 0, &m);
     if (err != NOH_OK) {

@@ -11,8 +11,8 @@
  *                    others are address space only.
  *             STK-3  a slab whose rooms are all free goes, unless few others are free.
  * Cost        A guard is several pages, for a frame may be larger than one; that is address space. A
- *             frame of more than GUARD bytes that is not touched from above can still jump over it:
- *             compile such code with -fstack-clash-protection.
+ *             frame of more than GUARD - RESERVE bytes that is not touched from above can still jump
+ *             over it: compile such code with -fstack-clash-protection.
  *             Where the kernel knows guard pages (6.13) 100,000 stacks are a few mappings, since slabs
  *             lie side by side. Elsewhere each stack is two, and vm.max_map_count, 65,530 by default,
  *             allows for some 32,000; what is beyond that is NOMEM.
@@ -28,8 +28,8 @@
 #include <pthread.h>
 
 enum {
-    NOHI_STACK_GUARD = 64 * 1024,
-    NOHI_STACK_RESERVE = 32 * 1024, /* its upper part: see fault.c */
+    NOHI_STACK_GUARD = 128 * 1024,  /* whole pages, also where these are of 64 KiB */
+    NOHI_STACK_RESERVE = 64 * 1024, /* its upper part: see overflow.h */
     NOHI_STACK_LEAST = 16 * 1024,
     NOHI_STACK_USUAL = 256 * 1024,
     NOHI_STACK_MOST = 64 * 1024 * 1024,

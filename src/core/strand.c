@@ -5,6 +5,7 @@
 
 #include "circle.h"
 #include "fiber.h"
+#include "overflow.h"
 #include "receive.h"
 #include "reply.h"
 #include "send.h"
@@ -57,16 +58,23 @@ static nohi_strand *make(nohi_worker *w)
 static nohi_room *unmake(nohi_strand *strand)
 {
     nohi_room *room = strand->room;
+    nohi_overflow_left(&strand->self);
     nohi_fiber_done(strand->fiber);
     return room;
 }
 
-/* Apart, so that its frame lives when noh_fail jumps. */
+nohi_room *nohi_strand_room(const nohi_strand *strand)
+{
+    return strand->room;
+}
+
+/* Apart, so that its frame lives when noh_fail jumps, or an overflow. */
 static NOHI_NOINLINE void run_turns(noh_self *self, nohi_turns_fn *turns)
 {
     jmp_buf caught;
     self->caught = &caught;
     if (_setjmp(caught) != 0) {
+        nohi_overflow_left(self);
         nohi_receive_after_failure(self->worker);
     } else {
         turns(self);
@@ -333,6 +341,7 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
     if (err != NOH_OK) {
         return err;
     }
+    nohi_overflow_poll(self);
     nohi_actor *a = self->actor;
     a->flags |= NOHI_WAITED;
     wait->self = self;

@@ -79,6 +79,9 @@ void nohi_strand_unlink(nohi_actor *a, nohi_letter *seen, nohi_message *message)
 /* The actor ends, and its handler does not go on: gives the strand back. */
 void nohi_strand_drop(nohi_worker *w, nohi_actor *a);
 
+/* What it stands on. */
+nohi_room *nohi_strand_room(const nohi_strand *strand);
+
 /* Gives back what spare ones hold. */
 void nohi_strand_done(nohi_worker *w);
 

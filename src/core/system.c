@@ -110,6 +110,7 @@ static noh_err start(nohi_system *system)
     pthread_mutex_init(&system->dead_lock, NULL);
     nohi_pool_init(&system->pool, &system->env);
     nohi_stacks_init(&system->stacks, &system->env);
+    nohi_trap_begin();
     nohi_map_init(&system->names, &system->env);
     nohi_map_init(&system->by_ref, &system->env);
     nohi_counted_init(&system->users, 1);
@@ -604,6 +605,7 @@ static void destroy(nohi_system *system)
     }
     nohi_pool_done(&system->pool);
     nohi_stacks_done(&system->stacks);
+    nohi_trap_end();
     nohi_slots_done(&system->slots);
     pthread_mutex_destroy(&system->stop_lock);
     pthread_mutex_destroy(&system->lock);

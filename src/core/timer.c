@@ -21,6 +21,7 @@
 #include "timer.h"
 
 #include "deadletter.h"
+#include "overflow.h"
 #include "send.h"
 
 enum {
@@ -278,6 +279,7 @@ noh_err noh_timer_start(noh_self *self, int64_t delay_ns, int64_t period_ns, noh
         self->actor == NULL) {
         return NOH_E_INVAL;
     }
+    nohi_overflow_poll(self);
     nohi_worker *w = self->worker;
     bool box = false;
     nohi_type_owned(type, (void *)(uintptr_t)message, note_box, &box);

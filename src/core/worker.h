@@ -12,6 +12,7 @@
 #include "policy.h"
 #include "stack.h"
 #include "stacks.h"
+#include "trap.h"
 #include "wheel.h"
 
 #include <noh/watch.h>
@@ -63,6 +64,7 @@ struct noh_self {
     noh_future answered;
     nohi_message *kept;   /* the answer awaited last */
     nohi_message *circle; /* of the wait that ended last, with CYCLE; circle.h */
+    noh_ref strained;     /* whose turn has used up the stack (overflow.h), or none */
     noh_exit failure;     /* of noh_fail */
     jmp_buf *caught;      /* where noh_fail goes */
     nohi_strand *strand;  /* on which it runs, or NULL: then it may not wait */
@@ -115,6 +117,7 @@ struct nohi_worker {
     nohi_strand *spare;      /* strands, */
     uint32_t spares;         /* and how many; */
     nohi_room *rooms;        /* and rooms for new ones */
+    nohi_trap trap;          /* for its thread, or who borrows it; constant */
     nohi_actor *waits;       /* from a strand to the base: its handler waits now; */
     nohi_strand *goes_on;    /* or this one is to go on */
     nohi_wait *own_wait;     /* THREAD, HOST: what its thread waits for */
@@ -177,10 +180,14 @@ NOHI_INLINE nohi_actor *nohi_worker_slot(nohi_worker *w, uint32_t index)
 /* Is there such a slot? Asks the table when the worker's knowledge is too old. */
 NOHI_INLINE bool nohi_worker_has_slot(nohi_worker *w, uint32_t index)
 {
-    if (NOHI_UNLIKELY(index >= w->slots_limit)) {
-        w->slots_limit = load_acquire(&w->slots->limit); /* SLT-1 */
+    uint32_t limit = w->slots_limit;
+    if (NOHI_UNLIKELY(index >= limit)) {
+        limit = load_acquire(&w->slots->limit);                /* SLT-1 */
+        if (NOHI_LIKELY(noh_ref_is_none(w->self->strained))) { /* OVR-2 */
+            w->slots_limit = limit;
+        }
     }
-    return index != 0 && index < w->slots_limit; /* SLT-2 */
+    return index != 0 && index < limit; /* SLT-2 */
 }
 
 /* Puts an actor, which is marked as QUEUED, at the end of the run list. */
