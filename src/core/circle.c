@@ -208,12 +208,15 @@ bool nohi_circle_obey(nohi_worker *w, nohi_actor *a, nohi_wait *wait, nohi_messa
     if (message->kind == NOHI_PROBE) {
         return meet_probe(w, a, wait, message);
     }
-    const passed_on *news = nohi_message_body(message);
+    noh_ref to = ((const passed_on *)nohi_message_body(message))->to;
     uint32_t number = message->number;
-    nohi_ask_passed_on(a, number, message->from, news->to);
+    nohi_ask_passed_on(a, number, message->from, to);
     nohi_message_free_block(&w->pool, message);
     if (wait != NULL && wait->kind == NOHI_WAIT_ANSWER && wait->number == number) {
         wait->asked = true; /* CIR-1 */
+        if (wait->seat != NULL) {
+            store_relaxed(&wait->seat->on, to.bits); /* counter */
+        }
     }
     return false;
 }
@@ -269,8 +272,7 @@ size_t noh_cycle(const noh_self *self, noh_wait *waits, size_t max)
 
 /* ---- seats -------------------------------------------------------------------------------- */
 
-/* More seats for `w`. They are never given back before the end, so whoever looks finds one. */
-static bool add_seats(nohi_worker *w)
+bool nohi_seat_add(nohi_worker *w)
 {
     nohi_system *system = w->system;
     nohi_seats *chunk = nohi_alloc(&system->env, sizeof *chunk);
@@ -289,9 +291,9 @@ static bool add_seats(nohi_worker *w)
     return true;
 }
 
-static noh_wait_why why(const nohi_wait *wait, const noh_type *type)
+static noh_wait_why why(uint32_t kind, const noh_type *type)
 {
-    switch (wait->kind) {
+    switch ((nohi_wait_kind)kind) {
     case NOHI_WAIT_ANSWER:
         return type == NULL ? NOH_WAIT_FOR_END : NOH_WAIT_FOR_ANSWER;
     case NOHI_WAIT_MESSAGE:
@@ -302,36 +304,6 @@ static noh_wait_why why(const nohi_wait *wait, const noh_type *type)
         break;
     }
     return NOH_WAIT_FOR_TIME;
-}
-
-void nohi_seat_take(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
-{
-    if (NOHI_UNLIKELY(w->seat_free == NULL) && !add_seats(w)) {
-        return;
-    }
-    nohi_seat *seat = w->seat_free;
-    w->seat_free = seat->next;
-    wait->seat = seat;
-    noh_ref on = NOH_NO_REF;
-    const noh_type *type = wait->type;
-    if (wait->kind == NOHI_WAIT_ANSWER) {
-        (void)nohi_ask_target(a, wait->number, &on, &type);
-    }
-    store_relaxed(&seat->actor, nohi_actor_ref(w->slots, a).bits);
-    store_relaxed(&seat->on, on.bits);
-    store_relaxed(&seat->type, type);
-    store_relaxed(&seat->why, (uint32_t)why(wait, type));
-    store_release(&seat->since, (uint64_t)wait->since_ns | 1); /* pairs with noh_stuck */
-}
-
-void nohi_seat_leave(nohi_worker *w, nohi_wait *wait)
-{
-    if (wait->seat != NULL) {
-        store_release(&wait->seat->since, 0); /* pairs with noh_stuck */
-        wait->seat->next = w->seat_free;
-        w->seat_free = wait->seat;
-        wait->seat = NULL;
-    }
 }
 
 /* The name of its behavior, if that one still lives: else it waits no more. */
@@ -349,7 +321,7 @@ static bool read_seat(nohi_system *system, nohi_seat *seat, int64_t now_ns, noh_
     uint64_t since = load_acquire(&seat->since);      /* pairs with nohi_seat_take */
     const noh_type *type = load_relaxed(&seat->type); /* counter, as those below: see noh_stuck */
     *ret_wait = (noh_wait){.actor = {load_relaxed(&seat->actor)},
-                           .why = (noh_wait_why)load_relaxed(&seat->why),
+                           .why = why(load_relaxed(&seat->kind), type),
                            .on = {load_relaxed(&seat->on)},
                            .message = type == NULL ? "" : type->name,
                            .for_ns = now_ns - (int64_t)since};

@@ -33,7 +33,7 @@ struct nohi_seat {
     atom(uint64_t) actor;
     atom(uint64_t) on;
     atom(const noh_type *) type;
-    atom(uint32_t) why; /* noh_wait_why */
+    atom(uint32_t) kind; /* nohi_wait_kind */
     nohi_seat *next;    /* free; its worker */
 };
 
@@ -45,9 +45,35 @@ void nohi_circle_probe(nohi_worker *w, nohi_actor *a, nohi_wait *wait);
 /* The request in hand was passed on: its asker waits for another one now. */
 void nohi_circle_passed_on(nohi_worker *w, const nohi_message *request, noh_ref to);
 
+/* More seats for `w`; they are given back at the very end, so whoever looks finds one. False: no memory. */
+bool nohi_seat_add(nohi_worker *w);
+
 /* Around a wait; no memory: then it is not listed. */
-void nohi_seat_take(nohi_worker *w, nohi_actor *a, nohi_wait *wait);
-void nohi_seat_leave(nohi_worker *w, nohi_wait *wait);
+NOHI_INLINE void nohi_seat_take(nohi_worker *w, noh_ref actor, nohi_wait *wait)
+{
+    if (NOHI_UNLIKELY(w->seat_free == NULL) && !nohi_seat_add(w)) {
+        return;
+    }
+    nohi_seat *seat = w->seat_free;
+    w->seat_free = seat->next;
+    wait->seat = seat;
+    store_relaxed(&seat->actor, actor.bits); /* counter, as those below: see noh_stuck */
+    store_relaxed(&seat->on, wait->on.bits);
+    store_relaxed(&seat->type, wait->type);
+    store_relaxed(&seat->kind, (uint32_t)wait->kind);
+    store_release(&seat->since, (uint64_t)wait->since_ns | 1); /* pairs with noh_stuck */
+}
+
+NOHI_INLINE void nohi_seat_leave(nohi_worker *w, nohi_wait *wait)
+{
+    if (NOHI_LIKELY(wait->seat != NULL)) {
+        store_release(&wait->seat->since, 0); /* pairs with noh_stuck */
+        wait->seat->next = w->seat_free;
+        w->seat_free = wait->seat;
+        wait->seat = NULL;
+    }
+}
+
 /* All workers have left. */
 void nohi_seat_done(nohi_system *system);
 

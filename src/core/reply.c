@@ -242,12 +242,16 @@ static noh_err send_request(noh_self *self, noh_ref to, const noh_type *type, co
     nohi_worker *w = self->worker;
     nohi_message *m;
     noh_err err = nohi_message_new(&w->pool, type, content, NOHI_REQUEST, number, &m);
-    nohi_lease_count_sent(&w->lease);
     if (err != NOH_OK) {
+        nohi_lease_count_sent(&w->lease);
         nohi_dead_note(w, self->ref, to, type, NULL, nohi_dead_reason_of(err));
         return err;
     }
     m->from = self->ref;
+    if (NOHI_LIKELY(!w->calls) && nohi_send_straight(w, to, m)) {
+        return NOH_OK;
+    }
+    nohi_lease_count_sent(&w->lease);
     err = NOHI_UNLIKELY(w->calls) ? nohi_borrow_send(w, to, m) : nohi_send(w, to, m, false);
     if (err != NOH_OK) {
         nohi_dead_note(w, self->ref, to, type, content, nohi_dead_reason_of(err));
@@ -339,8 +343,7 @@ static noh_err await_on_thread(noh_self *self, nohi_wait *wait, int64_t timeout_
     }
     wait->self = self;
     wait->since_ns = nohi_now(w->system);
-    wait->asked = wait->asked || self->actor->head != NULL;
-    nohi_seat_take(w, self->actor, wait);
+    nohi_seat_take(w, self->ref, wait);
     w->own_wait = wait;
     noh_err err = nohi_thread_wait(w, timeout_ns, is_settled, wait);
     w->own_wait = NULL;
@@ -352,14 +355,17 @@ static noh_err await_on_thread(noh_self *self, nohi_wait *wait, int64_t timeout_
 }
 
 /* The answer to an ask, once it is there; the caller owns it. `late`: the request was sent some time
- * before, so that a circle may have closed unseen (CIR-1). */
-static noh_err await(noh_self *self, uint32_t number, bool late, int64_t timeout_ns,
-                     nohi_message **ret)
+ * before, so that a circle may have closed unseen (CIR-1). Not late: the answer is not among what lay in
+ * the queue up to `seen`. */
+static noh_err await(noh_self *self, uint32_t number, bool late, nohi_letter *seen,
+                     int64_t timeout_ns, nohi_message **ret)
 {
-    nohi_wait wait = {.kind = NOHI_WAIT_ANSWER, .number = number};
+    const ask *entry = &self->actor->extra->asks->entries[number];
+    nohi_wait wait = {.kind = NOHI_WAIT_ANSWER, .number = number, .on = entry->to, .type = entry->type};
     nohi_self_drop_answer(self);
     nohi_self_drop_circle(self->worker, self);
-    wait.asked = nohi_promise_any(self->actor) || (late && has_request(self));
+    wait.seen = seen;
+    wait.asked = late && (has_request(self) || nohi_promise_any(self->actor) || self->actor->head != NULL);
     noh_err err = self->in_handler ? nohi_strand_wait(self, &wait, timeout_ns)
                                    : await_on_thread(self, &wait, timeout_ns);
     nohi_asks *asks = self->actor->extra->asks; /* it may have grown */
@@ -419,7 +425,7 @@ noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
     nohi_message *answer;
     noh_err err = may_await(self, future, timeout_ns, &number);
     if (err == NOH_OK) {
-        err = await(self, number, true, timeout_ns, &answer);
+        err = await(self, number, true, NULL, timeout_ns, &answer);
     }
     return err != NOH_OK ? err : read_answer(self, answer, type, ret_answer);
 }
@@ -435,11 +441,13 @@ noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type, const v
     }
     noh_future future;
     nohi_message *answer;
+    nohi_actor *a = self->actor;
+    nohi_letter *seen = self->in_handler && a->head != NULL ? a->tail : NULL;
     self->worker->calls = !self->in_handler;
     noh_err err = noh_ask_value(self, to, type, message, &future);
     self->worker->calls = false;
     if (err == NOH_OK) {
-        err = await(self, (uint32_t)future.bits - 1, false, NOH_FOREVER, &answer);
+        err = await(self, (uint32_t)future.bits - 1, false, seen, NOH_FOREVER, &answer);
     }
     return err != NOH_OK ? err : read_answer(self, answer, type->answer, ret_answer);
 }
@@ -523,7 +531,7 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
         err = watch(self, actor, &number);
     }
     if (err == NOH_OK) {
-        err = await(self, number, late, timeout_ns, &answer);
+        err = await(self, number, late, NULL, timeout_ns, &answer);
         if (err == NOH_OK) {
             err = read_exit(self->worker, answer, &exit);
         } else {

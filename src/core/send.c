@@ -114,6 +114,17 @@ noh_err noh_tell_value(noh_self *self, noh_ref to, const noh_type *type, const v
     return tell_made(self, to, m, message);
 }
 
+bool nohi_send_straight(nohi_worker *w, noh_ref to, nohi_message *m)
+{
+    uint32_t index = nohi_ref_index(to);
+    if (NOHI_UNLIKELY(index >= w->slots_limit) || NOHI_UNLIKELY(!nohi_chain_is_none(&w->chain))) {
+        return false;
+    }
+    nohi_actor *a = nohi_worker_slot(w, index);
+    m->generation = (uint32_t)(to.bits >> NOHI_INDEX_BITS); /* is_meant looks at all bits */
+    return NOHI_LIKELY(a != w->own) && put_straight(w, a, to, m);
+}
+
 static noh_err tell_any(noh_self *self, noh_ref to, const noh_type *type, const void *message)
 {
     nohi_overflow_poll(self);
@@ -162,6 +173,9 @@ noh_err nohi_send(nohi_worker *w, noh_ref to, nohi_message *message, bool force)
 noh_err nohi_send_or_bury(nohi_worker *w, noh_ref to, nohi_message *message, bool force)
 {
     bool counted = nohi_message_is_counted(message);
+    if (counted && nohi_send_straight(w, to, message)) {
+        return NOH_OK;
+    }
     if (counted) {
         nohi_lease_count_sent(&w->lease);
     }

@@ -5,6 +5,10 @@
 
 #include "worker.h"
 
+/* The same for a message that counts, to an actor that is at home here and has nothing in its inbox; counts
+ * it. False: it is not one of those, and nothing was done. */
+bool nohi_send_straight(nohi_worker *w, noh_ref to, nohi_message *message);
+
 /* Puts `message` on its way; `force` ignores the bound (answers and notices are never refused).
  * On an error the caller still owns it. Counts nothing. Errors: GONE, FULL. */
 noh_err nohi_send(nohi_worker *w, noh_ref to, nohi_message *message, bool force);

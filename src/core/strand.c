@@ -34,6 +34,8 @@ typedef struct birth {
 } birth;
 
 static void live(void *arg);
+static void arrive(nohi_worker *w);
+static nohi_fiber *whom_next(nohi_strand *strand);
 
 /* ---- strands ------------------------------------------------------------------------------ */
 
@@ -87,10 +89,67 @@ static void live(void *arg)
     nohi_strand strand = {.fiber = b->fiber, .room = b->room};
     strand.self = (noh_self){.worker = b->w, .system = b->w->system, .strand = &strand};
     b->strand = &strand;
+    nohi_fiber *next = b->w->base;
     for (;;) {
-        nohi_fiber_switch(strand.fiber, strand.self.worker->base);
+        nohi_fiber_switch(strand.fiber, next);
+        arrive(strand.self.worker);
         run_turns(&strand.self, strand.turns);
+        next = whom_next(&strand);
     }
+}
+
+/* On who is switched to: the handler that waits has been left. */
+static void arrive(nohi_worker *w)
+{
+    nohi_actor *a = w->waits;
+    if (a != NULL) {
+        w->waits = NULL;
+        nohi_receive_left(w, a); /* STR-1 */
+    }
+}
+
+/* The next one to run for `w`. */
+static void begin(nohi_worker *w, nohi_strand *strand)
+{
+    strand->self.worker = w; /* STR-2 */
+    w->self = &strand->self;
+}
+
+/* May one strand switch to another without a visit to the base? A loop of the user's, or a thread that acts
+ * for the worker, wants to look at its time there. */
+static bool goes_straight(const nohi_worker *w)
+{
+    return w->kind == NOHI_WORKER && w->borrower == NULL;
+}
+
+/* Turns have come to an end on this strand: it is spare, and another one goes on; or it goes to the base. */
+static nohi_fiber *whom_next(nohi_strand *strand)
+{
+    nohi_worker *w = strand->self.worker;
+    nohi_strand *next = w->goes_on;
+    if (next == NULL || w->spares >= SPARE_MAX || !goes_straight(w)) {
+        return w->base;
+    }
+    w->goes_on = NULL;
+    strand->next = w->spare;
+    w->spare = strand;
+    w->spares++;
+    begin(w, next);
+    return next->fiber;
+}
+
+/* A handler on this strand waits: a spare one runs the next turns; or the base sees to it. */
+static nohi_fiber *who_instead(nohi_worker *w)
+{
+    nohi_strand *next = w->spare;
+    if (next == NULL || !goes_straight(w)) {
+        return w->base;
+    }
+    w->spare = next->next;
+    w->spares--;
+    next->turns = nohi_receive_turns;
+    begin(w, next);
+    return next->fiber;
 }
 
 static nohi_strand *take(nohi_worker *w)
@@ -147,14 +206,12 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
         strand->turns = turns;
     }
     do {
-        strand->self.worker = w; /* STR-2 */
-        w->self = &strand->self;
+        begin(w, strand);
         nohi_fiber_switch(w->base, strand->fiber);
+        strand = w->self->strand; /* perhaps another one */
         w->self = own;
         if (w->waits != NULL) {
-            nohi_actor *a = w->waits;
-            w->waits = NULL;
-            nohi_receive_left(w, a); /* STR-1 */
+            arrive(w);
             return;
         }
         give(w, strand);
@@ -243,6 +300,13 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
     nohi_letter *next;
     while ((next = wait->seen == NULL ? a->head : wait->seen->next) != NULL) {
         nohi_message *message = (nohi_message *)next;
+        if (is_meant(a, wait, message)) {
+            if (!wait->news) {
+                nohi_strand_unlink(a, wait->seen, message);
+                wait->got = message;
+            }
+            return ends(wait, NOH_OK);
+        }
         if (message->kind == NOHI_WAKE) {
             if (obey_wake(w, a, wait, message)) {
                 return true;
@@ -261,13 +325,6 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
         }
         if (wait->kind == NOHI_WAIT_MESSAGE && message->kind == NOHI_STOP) {
             return ends(wait, NOH_E_STOPPED); /* all that were told before it were looked at */
-        }
-        if (is_meant(a, wait, message)) {
-            if (!wait->news) {
-                nohi_strand_unlink(a, wait->seen, message);
-                wait->got = message;
-            }
-            return ends(wait, NOH_OK);
         }
         wait->seen = next;
     }
@@ -302,7 +359,7 @@ static void leave(noh_self *self, nohi_wait *wait)
     wait->over = false;
     wait->news = false;
     wait->since_ns = w->policy.seen_ns;
-    nohi_seat_take(w, self->actor, wait);
+    nohi_seat_take(w, self->ref, wait);
     if (NOHI_UNLIKELY(wait->asked) && wait->kind == NOHI_WAIT_ANSWER) {
         nohi_circle_probe(w, self->actor, wait);
     }
@@ -310,7 +367,7 @@ static void leave(noh_self *self, nohi_wait *wait)
     self->waits++;
     self->takes = 0;
     w->waits = self->actor;
-    nohi_fiber_switch(self->strand->fiber, w->base);
+    nohi_fiber_switch(self->strand->fiber, who_instead(w));
     self->actor->extra->wait = NULL;
     nohi_seat_leave(self->worker, wait);
 }

@@ -9,18 +9,18 @@
  *             strand runs turns for that home.
  * Owner       While it runs: its home. With a handler that waits: the owner of the actor. Spare: the home
  *             in whose list it is.
- * Invariants  STR-1  a wait is noted by the base, after the switch: nobody goes on with a strand that has
- *                    not been left (FIB-1).
+ * Invariants  STR-1  a wait is noted after the switch, by the base or by the strand that was switched to:
+ *                    nobody goes on with a strand that has not been left (FIB-1).
  *             STR-2  between switches self->worker is the home whose thread runs the strand.
  *             STR-3  what comes for an actor that waits is looked at by the wait alone; what that does
  *                    not take stays in the queue, in order. An actor that waits and is not QUEUED has
  *                    nothing in its queue that its wait has not seen.
  *             STR-4  a wait ends once: with what it waits for, its time-out, or a stop, whichever comes
  *                    first. A WAKE for a wait that is over is dropped.
- * Cost        Two switches for each time that a home begins to run turns, and two for each wait; an
- *             actor that waits holds a strand: address space, and the pages its stack has touched.
- * Why not     the loop itself on the strand, as a symmetric coroutine: one switch less, but each
- *             spare one is then somewhere in the middle of a loop of a home that it has left. */
+ * Cost        Two switches for each time that a home begins to run turns, and two for each wait: to
+ *             a spare strand, and back. An actor that waits holds a strand: address space, and the pages its stack has touched.
+ * Why not     the worker's loop itself on a strand: each spare one would be somewhere in the middle of
+ *             a loop of a home that it has left. */
 #ifndef NOHI_STRAND_H
 #define NOHI_STRAND_H
 
@@ -38,7 +38,8 @@ typedef enum nohi_wait_kind {
 struct nohi_wait {
     nohi_wait_kind kind;
     uint32_t number;
-    const noh_type *type;
+    const noh_type *type; /* of the request, for an answer */
+    noh_ref on;           /* who is to answer */
     noh_filter_fn *filter;
     void *filter_ctx;
     noh_self *self;    /* the filter's */
