@@ -39,6 +39,13 @@ static NOHI_NOINLINE void handle_many(noh_self *self, nohi_actor *a);
 static NOHI_NOINLINE bool turn_of_waiting(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE bool leave_turn(nohi_worker *w, nohi_actor *a);
 
+/* Was the request in hand answered? Then it is over. */
+NOHI_INLINE bool is_done(const noh_self *self)
+{
+    return self->message->kind == NOHI_REQUEST && self->answer_state == NOHI_ANSWERED &&
+           !self->promised;
+}
+
 /* Calls a handler, and closes the message unless it fails. */
 NOHI_INLINE void call(noh_self *self, nohi_actor *a, noh_handler_fn fn, void *state,
                       nohi_message *message)
@@ -55,7 +62,7 @@ NOHI_INLINE void call(noh_self *self, nohi_actor *a, noh_handler_fn fn, void *st
         fail_with(w, a, err);
         return;
     }
-    if (NOHI_LIKELY(told && self->message == message)) {
+    if (NOHI_LIKELY(self->message == message) && (told || is_done(self))) {
         bump(&w->counts.handled);
         nohi_message_free_told(&w->pool, message);
     } else {
@@ -364,6 +371,20 @@ NOHI_INLINE void begin_listed_turn(noh_self *self, nohi_actor *a, uint32_t index
                nohi_gate_home(&a->gate) == self->worker->id && (a->flags & NOHI_QUEUED) != 0);
     uint64_t generation = nohi_gate_generation(&a->gate);
     begin_turn(self, a, (noh_ref){generation << NOHI_INDEX_BITS | index});
+}
+
+void nohi_receive_called(noh_self *self)
+{
+    nohi_worker *w = self->worker;
+    nohi_message *message = w->called;
+    noh_ref ref = w->call_ref;
+    nohi_actor *a = nohi_worker_slot(w, nohi_ref_index(ref));
+    self->in_handler = true;
+    begin_turn(self, a, ref);
+    deliver(self, a, nohi_actor_behavior(a), message);
+    nohi_send_flush(self->worker); /* SND-2, RCV-6 */
+    end_turn(self->worker, a);
+    nohi_receive_turns(self);
 }
 
 void nohi_receive_turns(noh_self *self)

@@ -105,6 +105,19 @@ static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
     return NOH_OK;
 }
 
+/* The first free one. */
+static void take_entry(nohi_asks *asks, uint32_t number)
+{
+    ask *entry = &asks->entries[number];
+    asks->free_first = entry->next_free;
+    asks->open++;
+    entry->answer = NULL;
+    entry->to = NOH_NO_REF;
+    entry->type = NULL;
+    entry->serial = ++asks->serial;
+    entry->state = ASK_OPEN;
+}
+
 noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_future *ret_future)
 {
     nohi_extra *extra = nohi_actor_extra(w, a);
@@ -117,14 +130,10 @@ noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_f
             return err;
         }
     }
-    nohi_asks *asks = extra->asks;
-    uint32_t number = asks->free_first - 1;
-    ask *entry = &asks->entries[number];
-    asks->free_first = entry->next_free;
-    asks->open++;
-    *entry = (ask){.state = ASK_OPEN, .serial = ++asks->serial};
+    uint32_t number = extra->asks->free_first - 1;
+    take_entry(extra->asks, number);
     *ret_number = number;
-    *ret_future = (noh_future){(uint64_t)entry->serial << 32 | (number + 1)};
+    *ret_future = (noh_future){(uint64_t)extra->asks->serial << 32 | (number + 1)};
     return NOH_OK;
 }
 
@@ -354,32 +363,76 @@ static noh_err await_on_thread(noh_self *self, nohi_wait *wait, int64_t timeout_
     return err != NOH_OK ? err : wait->err;
 }
 
+/* A wait for that answer. */
+static void wait_for(noh_self *self, uint32_t number, nohi_letter *seen, nohi_wait *wait)
+{
+    const ask *entry = &self->actor->extra->asks->entries[number];
+    nohi_self_drop_answer(self);
+    nohi_self_drop_circle(self->worker, self);
+    nohi_wait_init(wait, NOHI_WAIT_ANSWER);
+    wait->number = number;
+    wait->on = entry->to;
+    wait->type = entry->type;
+    wait->seen = seen;
+}
+
+/* It is over: the ask is closed, or given up. */
+static noh_err close_wait(noh_self *self, const nohi_wait *wait, noh_err err, nohi_message **ret)
+{
+    nohi_asks *asks = self->actor->extra->asks; /* it may have grown */
+    if (err != NOH_OK) {
+        give_up(&asks->entries[wait->number]);
+        return err;
+    }
+    close_ask(asks, wait->number);
+    *ret = wait->got;
+    return NOH_OK;
+}
+
 /* The answer to an ask, once it is there; the caller owns it. `late`: the request was sent some time
  * before, so that a circle may have closed unseen (CIR-1). Not late: the answer is not among what lay in
  * the queue up to `seen`. */
 static noh_err await(noh_self *self, uint32_t number, bool late, nohi_letter *seen,
                      int64_t timeout_ns, nohi_message **ret)
 {
-    const ask *entry = &self->actor->extra->asks->entries[number];
-    nohi_wait wait = {.kind = NOHI_WAIT_ANSWER, .number = number, .on = entry->to, .type = entry->type};
-    nohi_self_drop_answer(self);
-    nohi_self_drop_circle(self->worker, self);
-    wait.seen = seen;
+    nohi_wait wait;
+    wait_for(self, number, seen, &wait);
     wait.asked = late && (has_request(self) || nohi_promise_any(self->actor) || self->actor->head != NULL);
     noh_err err = self->in_handler ? nohi_strand_wait(self, &wait, timeout_ns)
                                    : await_on_thread(self, &wait, timeout_ns);
-    nohi_asks *asks = self->actor->extra->asks; /* it may have grown */
-    if (err != NOH_OK) {
-        give_up(&asks->entries[number]);
-        return err;
-    }
-    if (!self->in_handler) {
-        wait.got = asks->entries[number].answer;
+    if (err == NOH_OK && !self->in_handler) {
+        wait.got = self->actor->extra->asks->entries[number].answer;
         bump_by(&self->worker->answers_waiting, 0u - nohi_message_is_counted(wait.got));
     }
-    close_ask(asks, number);
-    *ret = wait.got;
-    return NOH_OK;
+    return close_wait(self, &wait, err, ret);
+}
+
+/* The same, with the request first, from hand to hand. False: not to be had so; nothing was done. */
+static bool call_straight(noh_self *self, noh_ref to, const noh_type *type, const void *content,
+                          noh_err *ret_err, nohi_message **ret)
+{
+    nohi_worker *w = self->worker;
+    nohi_actor *a = self->actor;
+    nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
+    if (asks == NULL || asks->free_first == 0 || !nohi_message_is_small(type) ||
+        !nohi_pool_has(&w->pool, 0) || nohi_strand_partner(self, to) == NULL) {
+        return false;
+    }
+    uint32_t number = asks->free_first - 1;
+    take_entry(asks, number);
+    asks->entries[number].to = to;
+    asks->entries[number].type = type;
+    nohi_message *m = nohi_message_small(&w->pool, type, content, NOHI_REQUEST, number);
+    m->from = self->ref;
+    m->generation = nohi_ref_generation(to);
+    bump(&w->counts.held);
+    nohi_wait wait;
+    wait_for(self, number, a->head == NULL ? NULL : a->tail, &wait);
+    a->flags |= NOHI_WAITED;
+    noh_err err = nohi_strand_call(self, to, m, &wait);
+    self->actor->flags |= NOHI_WAITED;
+    *ret_err = close_wait(self, &wait, err, ret);
+    return true;
 }
 
 /* Is that a future that this self may await? */
@@ -399,9 +452,15 @@ static noh_err may_await(noh_self *self, noh_future future, int64_t timeout_ns,
 static noh_err read_answer(noh_self *self, nohi_message *answer, const noh_type *type,
                            void *ret_answer)
 {
-    bump(&self->worker->counts.handled);
-    self->kept = answer;
+    nohi_worker *w = self->worker;
+    bump(&w->counts.handled);
     self->error_text[0] = 0;
+    if (NOHI_LIKELY(answer->type == type && nohi_message_is_small(type)) && answer->kind == NOHI_ANSWER) {
+        nohi_message_copy_small(ret_answer, nohi_message_body(answer), type->size);
+        nohi_message_free_block(&w->pool, answer); /* nothing in it points into it */
+        return NOH_OK;
+    }
+    self->kept = answer;
     if (answer->kind == NOHI_ERROR) {
         const noh_failure *failure = nohi_message_body(answer);
         snprintf(self->error_text, sizeof self->error_text, "%s",
@@ -441,10 +500,14 @@ noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type, const v
     }
     noh_future future;
     nohi_message *answer;
+    noh_err err;
+    if (call_straight(self, to, type, message, &err, &answer)) {
+        return err != NOH_OK ? err : read_answer(self, answer, type->answer, ret_answer);
+    }
     nohi_actor *a = self->actor;
     nohi_letter *seen = self->in_handler && a->head != NULL ? a->tail : NULL;
     self->worker->calls = !self->in_handler;
-    noh_err err = noh_ask_value(self, to, type, message, &future);
+    err = noh_ask_value(self, to, type, message, &future);
     self->worker->calls = false;
     if (err == NOH_OK) {
         err = await(self, (uint32_t)future.bits - 1, false, seen, NOH_FOREVER, &answer);
@@ -552,6 +615,9 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
 static void send_answer(nohi_worker *w, noh_ref to, nohi_message *m)
 {
     nohi_worker *asker = w->borrower;
+    if (nohi_strand_answer(w, to, m)) {
+        return;
+    }
     if (asker == NULL || !noh_ref_equal(to, asker->self->ref)) {
         (void)nohi_send_or_bury(w, to, m, true);
         return;

@@ -4,6 +4,7 @@
 #include "strand.h"
 
 #include "circle.h"
+#include "deadletter.h"
 #include "fiber.h"
 #include "overflow.h"
 #include "receive.h"
@@ -70,13 +71,12 @@ nohi_room *nohi_strand_room(const nohi_strand *strand)
     return strand->room;
 }
 
-/* Apart, so that its frame lives when noh_fail jumps, or an overflow. */
-static NOHI_NOINLINE void run_turns(noh_self *self, nohi_turns_fn *turns)
+/* On the stack of the thread. Apart, so that its frame lives when noh_fail jumps. */
+static NOHI_NOINLINE void run_without_strand(noh_self *self, nohi_turns_fn *turns)
 {
     jmp_buf caught;
     self->caught = &caught;
     if (_setjmp(caught) != 0) {
-        nohi_overflow_left(self);
         nohi_receive_after_failure(self->worker);
     } else {
         turns(self);
@@ -87,14 +87,20 @@ static void live(void *arg)
 {
     birth *b = arg;
     nohi_strand strand = {.fiber = b->fiber, .room = b->room};
-    strand.self = (noh_self){.worker = b->w, .system = b->w->system, .strand = &strand};
+    jmp_buf caught;
+    strand.self =
+        (noh_self){.worker = b->w, .system = b->w->system, .strand = &strand, .caught = &caught};
     b->strand = &strand;
-    nohi_fiber *next = b->w->base;
+    nohi_fiber_switch(strand.fiber, b->w->base);
+    if (_setjmp(caught) != 0) { /* again and again: this frame stays */
+        nohi_overflow_left(&strand.self);
+        nohi_receive_after_failure(strand.self.worker);
+        nohi_fiber_switch(strand.fiber, whom_next(&strand));
+    }
     for (;;) {
-        nohi_fiber_switch(strand.fiber, next);
         arrive(strand.self.worker);
-        run_turns(&strand.self, strand.turns);
-        next = whom_next(&strand);
+        strand.turns(&strand.self);
+        nohi_fiber_switch(strand.fiber, whom_next(&strand));
     }
 }
 
@@ -139,7 +145,7 @@ static nohi_fiber *whom_next(nohi_strand *strand)
 }
 
 /* A handler on this strand waits: a spare one runs the next turns; or the base sees to it. */
-static nohi_fiber *who_instead(nohi_worker *w)
+static nohi_fiber *who_instead(nohi_worker *w, nohi_turns_fn *turns)
 {
     nohi_strand *next = w->spare;
     if (next == NULL || !goes_straight(w)) {
@@ -147,7 +153,7 @@ static nohi_fiber *who_instead(nohi_worker *w)
     }
     w->spare = next->next;
     w->spares--;
-    next->turns = nohi_receive_turns;
+    next->turns = turns;
     begin(w, next);
     return next->fiber;
 }
@@ -196,7 +202,7 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
     noh_self *own = w->self;
     nohi_strand *strand = take(w);
     if (NOHI_UNLIKELY(strand == NULL)) { /* no memory: then nobody may begin to wait */
-        run_turns(own, turns);
+        run_without_strand(own, turns);
         strand = w->goes_on;
         w->goes_on = NULL;
         if (strand == NULL) {
@@ -222,8 +228,15 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
 
 void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
 {
-    nohi_strand *strand = a->extra->wait->strand;
-    nohi_seat_leave(w, a->extra->wait);
+    nohi_wait *wait = a->extra->wait;
+    nohi_strand *strand = wait->strand;
+    nohi_seat_leave(w, wait);
+    if (wait->got != NULL && nohi_message_is_counted(wait->got)) {
+        nohi_dead_letter(w, w->self->ref, wait->got,
+                         wait->kind == NOHI_WAIT_ANSWER ? NOH_DEAD_LATE : NOH_DEAD_STOPPED);
+    } else if (wait->got != NULL) {
+        nohi_message_free_block(&w->pool, wait->got);
+    }
     a->extra->wait = NULL;
     a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
     nohi_receive_abandon(w, &strand->self);
@@ -351,25 +364,35 @@ uint32_t nohi_strand_wake_number(noh_self *self)
     return extra->wait_serial;
 }
 
-/* Goes to the base, and comes back when the wait is over, or there is news for its filter. */
-static void leave(noh_self *self, nohi_wait *wait)
+NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
 {
-    nohi_worker *w = self->worker;
     wait->strand = self->strand;
     wait->over = false;
     wait->news = false;
     wait->since_ns = w->policy.seen_ns;
     nohi_seat_take(w, self->ref, wait);
-    if (NOHI_UNLIKELY(wait->asked) && wait->kind == NOHI_WAIT_ANSWER) {
-        nohi_circle_probe(w, self->actor, wait);
-    }
     self->actor->extra->wait = wait;
     self->waits++;
     self->takes = 0;
-    w->waits = self->actor;
-    nohi_fiber_switch(self->strand->fiber, who_instead(w));
+}
+
+NOHI_INLINE void end_wait(noh_self *self, nohi_wait *wait)
+{
     self->actor->extra->wait = NULL;
     nohi_seat_leave(self->worker, wait);
+}
+
+/* Goes elsewhere, and comes back when the wait is over, or there is news for its filter. */
+static void leave(noh_self *self, nohi_wait *wait)
+{
+    nohi_worker *w = self->worker;
+    begin_wait(w, self, wait);
+    if (NOHI_UNLIKELY(wait->asked) && wait->kind == NOHI_WAIT_ANSWER) {
+        nohi_circle_probe(w, self->actor, wait);
+    }
+    w->waits = self->actor;
+    nohi_fiber_switch(self->strand->fiber, who_instead(w, nohi_receive_turns));
+    end_wait(self, wait);
 }
 
 static noh_err leave_until_over(noh_self *self, nohi_wait *wait)
@@ -404,7 +427,7 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
     wait->self = self;
     nohi_self_drop_circle(self->worker, self);
     nohi_send_flush(self->worker); /* SND-2; and before the look: STR-3 */
-    if (nohi_strand_look(self->worker, a, wait)) {
+    if (nohi_strand_has_news(a, wait) && nohi_strand_look(self->worker, a, wait)) {
         return wait->err;
     }
     noh_timer timer = {0};
@@ -421,4 +444,85 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
         (void)noh_timer_cancel(self, timer);
     }
     return err;
+}
+
+/* ---- calls, hand to hand ------------------------------------------------------------------ */
+
+nohi_actor *nohi_strand_partner(noh_self *self, noh_ref to)
+{
+    nohi_worker *w = self->worker;
+    nohi_actor *a = self->actor;
+    uint32_t index = nohi_ref_index(to);
+    if (!self->in_handler || self->strand == NULL || self->filters || w->spare == NULL ||
+        !goes_straight(w) || load_relaxed(&w->run_first) != 0 || /* private, or a hint */
+        nohi_hint_is_raised(&w->mail) || !nohi_chain_is_none(&w->chain) || w->policy.sampling ||
+        w->policy.countdown <= 0 || index >= w->slots_limit || nohi_hostile_chance(4)) {
+        return NULL;
+    }
+    if ((a->flags & ~(NOHI_QUEUED | NOHI_WAITED)) != 0 || nohi_gate_has_stop(&a->gate) ||
+        load_relaxed(&a->life) != NOHI_LIVE || a->extra->wait != NULL) { /* private */
+        return NULL;
+    }
+    nohi_actor *b = nohi_worker_slot(w, index);
+    if (nohi_gate_home(&b->gate) != nohi_lease_token(&w->lease) ||
+        nohi_gate_generation(&b->gate) != to.bits >> NOHI_INDEX_BITS || b->flags != 0 ||
+        !nohi_inbox_is_empty(&b->gate.inbox) || nohi_gate_has_stop(&b->gate) || b->head != NULL) {
+        return NULL;
+    }
+    return b;
+}
+
+noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi_wait *wait)
+{
+    nohi_worker *w = self->worker;
+    nohi_actor *a = self->actor;
+    nohi_actor *b = nohi_worker_slot(w, nohi_ref_index(to));
+    wait->self = self;
+    begin_wait(w, self, wait);
+    if (NOHI_UNLIKELY(!nohi_lease_end_turn(&w->lease))) {
+        nohi_lease_wait(&w->lease, &w->system->env);
+    }
+    if (NOHI_LIKELY(nohi_gate_home(&b->gate) == w->id && b->flags == 0)) {
+        b->flags = NOHI_QUEUED;
+        w->policy.countdown--;
+        a->flags = NOHI_WAITING; /* before the switch, as nobody else runs it: STR-1, STR-5 */
+        w->called = request;
+        w->call_ref = to;
+        nohi_fiber_switch(self->strand->fiber, who_instead(w, nohi_receive_called));
+    } else { /* a thief was quicker */
+        nohi_lease_begin_turn(&w->lease, nohi_ref_index(self->ref));
+        noh_err err = nohi_send(w, to, request, false);
+        if (err != NOH_OK) {
+            nohi_dead_letter(w, to, request, nohi_dead_reason_of(err));
+        }
+        w->waits = a;
+        nohi_fiber_switch(self->strand->fiber, who_instead(w, nohi_receive_turns));
+    }
+    end_wait(self, wait);
+    return wait->err;
+}
+
+bool nohi_strand_answer(nohi_worker *w, noh_ref to, nohi_message *answer)
+{
+    uint32_t index = nohi_ref_index(to);
+    if (NOHI_UNLIKELY(index >= w->slots_limit) || NOHI_UNLIKELY(!nohi_chain_is_none(&w->chain))) {
+        return false; /* SND-2 */
+    }
+    nohi_actor *a = nohi_worker_slot(w, index);
+    nohi_lease_begin_send(&w->lease);
+    if (NOHI_LIKELY(nohi_gate_home(&a->gate) == nohi_lease_token(&w->lease) &&
+                    nohi_gate_generation(&a->gate) == to.bits >> NOHI_INDEX_BITS &&
+                    (a->flags & (NOHI_WAITING | NOHI_QUEUED)) == NOHI_WAITING)) { /* ours now */
+        nohi_wait *wait = a->extra->wait;
+        if (wait->kind == NOHI_WAIT_ANSWER && wait->number == answer->number) {
+            wait->got = answer;
+            (void)ends(wait, NOH_OK);
+            a->flags |= NOHI_QUEUED;
+            nohi_worker_link(w, a, index);
+            nohi_lease_end_send(&w->lease);
+            return true;
+        }
+    }
+    nohi_lease_undo_send(&w->lease);
+    return false;
 }

@@ -17,6 +17,9 @@
  *                    nothing in its queue that its wait has not seen.
  *             STR-4  a wait ends once: with what it waits for, its time-out, or a stop, whichever comes
  *                    first. A WAKE for a wait that is over is dropped.
+ *             STR-5  a call of who is idle here, while nobody else waits here, goes from hand to hand: the
+ *                    caller's turn ends before its strand is left. Nobody can have it run meanwhile:
+ *                    it is in no list, and between two turns a worker has no thieves (lease.h).
  * Cost        Two switches for each time that a home begins to run turns, and two for each wait: to
  *             a spare strand, and back. An actor that waits holds a strand: address space, and the pages its stack has touched.
  * Why not     the worker's loop itself on a strand: each spare one would be somewhere in the middle of
@@ -57,6 +60,26 @@ struct nohi_wait {
     nohi_letter *seen; /* the last of the queue that was looked at; NULL: none */
 };
 
+/* A wait that has not begun. Field by field: all of it at once costs a string instruction. */
+NOHI_INLINE void nohi_wait_init(nohi_wait *wait, nohi_wait_kind kind)
+{
+    wait->kind = kind;
+    wait->number = 0;
+    wait->type = NULL;
+    wait->on = NOH_NO_REF;
+    wait->filter = NULL;
+    wait->asked = false;
+    wait->once = false;
+    wait->news = false;
+    wait->over = false;
+    wait->probe = 0;
+    wait->wake = 0;
+    wait->err = NOH_OK;
+    wait->seat = NULL;
+    wait->got = NULL;
+    wait->seen = NULL;
+}
+
 /* What a strand is to do. */
 typedef void nohi_turns_fn(noh_self *self);
 
@@ -67,6 +90,15 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns);
 /* Stops this handler until `wait` is over, or for `timeout_ns`. Errors: CONTEXT (not in a handler that may
  * wait), NOMEM, TIMEOUT, STOPPED. With self. */
 noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns);
+/* Whom the actor in hand may call from hand to hand (STR-5), or NULL: not to be had so. */
+nohi_actor *nohi_strand_partner(noh_self *self, noh_ref to);
+/* Does it: the request is in hand next. Returns when the wait is over. Takes the request, which is counted,
+ * over. */
+noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi_wait *wait);
+/* Gives an answer, which is counted here, to a handler that waits for it, at home here. False: it is not one
+ * of those, and nothing was done. */
+bool nohi_strand_answer(nohi_worker *w, noh_ref to, nohi_message *answer);
+
 /* A number for a WAKE of the next wait of this handler. 0: no memory. */
 uint32_t nohi_strand_wake_number(noh_self *self);
 

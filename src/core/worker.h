@@ -120,6 +120,8 @@ struct nohi_worker {
     nohi_trap trap;          /* for its thread, or who borrows it; constant */
     nohi_actor *waits;       /* from a strand to the base: its handler waits now; */
     nohi_strand *goes_on;    /* or this one is to go on */
+    nohi_message *called;    /* from strand to strand: a request, */
+    noh_ref call_ref;        /* and whose turn that is: STR-5 */
     nohi_wait *own_wait;     /* THREAD, HOST: what its thread waits for */
     nohi_seat *seat_free;    /* circle.h */
     nohi_worker *borrower;   /* the thread that acts for this worker (borrow.c), or NULL */
