@@ -372,7 +372,6 @@ NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
     wait->since_ns = w->policy.seen_ns;
     nohi_seat_take(w, self->ref, wait);
     self->actor->extra->wait = wait;
-    self->waits++;
     self->takes = 0;
 }
 
@@ -424,6 +423,7 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
     nohi_overflow_poll(self);
     nohi_actor *a = self->actor;
     a->flags |= NOHI_WAITED;
+    self->waits++;
     wait->self = self;
     nohi_self_drop_circle(self->worker, self);
     nohi_send_flush(self->worker); /* SND-2; and before the look: STR-3 */
