@@ -402,6 +402,7 @@ static noh_err leave_until_over(noh_self *self, nohi_wait *wait)
             return wait->err;
         }
         wait->news = false;
+        wait->over = false;
         nohi_send_flush(self->worker); /* STR-3: what a filter may have sent */
     } while (!nohi_strand_look(self->worker, self->actor, wait) && !wait->once);
     return wait->got != NULL ? NOH_OK : wait->over ? wait->err : NOH_E_TIMEOUT;
