@@ -228,15 +228,11 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
 
 void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
 {
-    nohi_wait *wait = a->extra->wait;
-    nohi_strand *strand = wait->strand;
-    nohi_seat_leave(w, wait);
-    if (wait->got != NULL && nohi_message_is_counted(wait->got)) {
-        nohi_dead_letter(w, w->self->ref, wait->got,
-                         wait->kind == NOHI_WAIT_ANSWER ? NOH_DEAD_LATE : NOH_DEAD_STOPPED);
-    } else if (wait->got != NULL) {
-        nohi_message_free_block(&w->pool, wait->got);
+    nohi_strand *strand = a->extra->wait->strand;
+    if (a->extra->wait->got != NULL) { /* it was over, but moved first, and did not live to go on */
+        nohi_actor_push_back(a, a->extra->wait->got);
     }
+    nohi_seat_leave(w, a->extra->wait);
     a->extra->wait = NULL;
     a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
     nohi_receive_abandon(w, &strand->self);
