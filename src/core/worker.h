@@ -157,10 +157,11 @@ struct nohi_worker {
     nohi_balance balance;      /* policy.h */
 };
 
-/* In a handler, or on a plain thread: not what a handler has left behind. */
+/* In a handler, or on a plain thread: not what a handler has left behind, and not in a filter. */
 NOHI_INLINE bool nohi_self_may_wait(const noh_self *self)
 {
-    return self->in_handler || self->worker->kind != NOHI_WORKER;
+    bool thread = self->worker->kind != NOHI_WORKER && self->strand == NULL;
+    return (self->in_handler || thread) && !self->filters;
 }
 
 NOHI_INLINE nohi_worker *nohi_worker_of(noh_self *self)
