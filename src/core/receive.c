@@ -231,8 +231,7 @@ void nohi_receive_left(nohi_worker *w, nohi_actor *a)
         w->policy.flow_home = NOHI_STAY; /* who waits moves when it is woken */
     }
     a->flags = (uint8_t)((a->flags | NOHI_WAITING) & ~NOHI_QUEUED);
-    bool runs = wait->once || nohi_strand_has_news(a, wait) || /* STR-3; and who was stopped before: */
-                nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate)) >= NOH_STOP_NOW;
+    bool runs = wait->once || nohi_strand_has_news(a, wait); /* STR-3 */
     if (a->flags & NOHI_SIGNALED) {
         if (!nohi_actor_is_exact(a)) {
             store_relaxed(&a->gate.local_len, load_relaxed(&a->len)); /* counter */
