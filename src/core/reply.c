@@ -217,6 +217,13 @@ bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message, noh
     return false;
 }
 
+bool nohi_ask_is_given_up(const nohi_actor *a, const nohi_message *answer)
+{
+    const nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
+    return asks != NULL && answer->number < asks->capacity &&
+           asks->entries[answer->number].state == ASK_GIVEN_UP;
+}
+
 uint32_t nohi_ask_done(nohi_worker *w, nohi_actor *a)
 {
     nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;

@@ -23,6 +23,9 @@ void nohi_ask_abandon(nohi_actor *a, uint32_t number);
 bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message,
                       noh_future *ret_future);
 
+/* Did its asker give up the ask that this answers? */
+bool nohi_ask_is_given_up(const nohi_actor *a, const nohi_message *answer);
+
 /* Answers `request` with an error, in the name of `from`. Takes it over; never fails. */
 void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_ref from, noh_err code,
                       const char *text);

@@ -277,6 +277,14 @@ static bool obey_wake(nohi_worker *w, nohi_actor *a, nohi_wait *wait, nohi_messa
     return ends(wait, wait->kind == NOHI_WAIT_WAKE ? NOH_OK : NOH_E_TIMEOUT);
 }
 
+/* An answer that nobody wants any more: else those of one that waits for ever would pile up. */
+static void bury_late(nohi_worker *w, nohi_actor *a, nohi_wait *wait, nohi_message *message)
+{
+    noh_future future;
+    nohi_strand_unlink(a, wait->seen, message);
+    (void)nohi_ask_arrived(w, a, &message, &future);
+}
+
 static bool passes(nohi_wait *wait, nohi_message *message)
 {
     if (wait->filter == NULL) {
@@ -320,6 +328,10 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
             if (obey_wake(w, a, wait, message)) {
                 return true;
             }
+            continue;
+        }
+        if (nohi_message_is_answer(message) && nohi_ask_is_given_up(a, message)) {
+            bury_late(w, a, wait, message);
             continue;
         }
         if (message->kind == NOHI_PROBE || message->kind == NOHI_PASSED_ON) {

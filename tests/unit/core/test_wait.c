@@ -119,7 +119,9 @@ static void call_keeper(noh_self *self, waiter *me)
 
 static void receive_two(noh_self *self, waiter *me)
 {
-    tell_driver(self, 0, NOH_OK);
+    for (int i = 0; i < 4; i++) { /* blocks at hand for what it tells later */
+        tell_driver(self, 0, NOH_OK);
+    }
     for (int i = 0; i < 2; i++) {
         const letter *got;
         CHECK_OK(noh_receive_only(self, letter, NOH_FOREVER, &got));
@@ -197,6 +199,42 @@ static void an_answer_that_its_asker_does_not_live_to_see_is_late(void)
     core_end(&world, system);
 }
 
+static void give_up_and_receive(noh_self *self, waiter *me)
+{
+    sum s;
+    noh_future future;
+    const letter *got;
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(noh_ask(self, cast.b, question, &future, .value = i));
+        CHECK_ERR(noh_await(self, future, sum, 0, &s), NOH_E_TIMEOUT);
+        CHECK_ERR(noh_await(self, future, sum, 0, &s), NOH_E_SPENT);
+    }
+    tell_driver(self, 0, NOH_OK);
+    CHECK_OK(noh_receive_only(self, letter, NOH_FOREVER, &got));
+    tell_driver(self, got->value, NOH_OK);
+}
+
+/* Also while its handler goes on: a handler may receive for ever. */
+static void a_late_answer_becomes_a_dead_letter_when_it_comes(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    noh_self *self = noh_system_self(system);
+    cast.driver = noh_self_ref(self);
+    cast.b = noh_spawn(self, keeper);
+    cast.a = let(self, give_up_and_receive, 0);
+    expect_report(self, 0, NOH_OK);
+    CHECK_EQ(core_dead(system, NOH_DEAD_LATE), 0);
+    CHECK_OK(noh_tell(self, cast.b, answer_all, .count = 3, .value = 1));
+    while (core_dead(system, NOH_DEAD_LATE) < 3) {
+        sched_yield();
+    }
+    CHECK_OK(noh_tell(self, cast.a, letter, .value = 9));
+    expect_report(self, 9, NOH_OK);
+    CHECK_EQ(core_settled(system, 0).dead[NOH_DEAD_LATE], 3);
+    core_end(&world, system);
+}
+
 /* ---- no memory ------------------------------------------------------------------------------ */
 
 static void a_handler_goes_on_without_memory(void)
@@ -206,7 +244,9 @@ static void a_handler_goes_on_without_memory(void)
     noh_self *self = noh_system_self(system);
     cast.driver = noh_self_ref(self);
     cast.a = let(self, receive_two, 0); /* on the only strand */
-    expect_report(self, 0, NOH_OK);
+    for (int i = 0; i < 4; i++) {
+        expect_report(self, 0, NOH_OK);
+    }
     fault_at(&world.fault, 1, true);
     CHECK_OK(noh_tell(self, cast.a, letter, .value = 1));
     CHECK_OK(noh_tell(self, cast.a, letter, .value = 2));
@@ -277,6 +317,7 @@ static const test_case cases[] = {
     TEST(a_stop_that_comes_with_an_answer_is_for_the_next_wait),
     TEST(a_drain_waits_for_an_answer_that_comes),
     TEST(an_answer_that_its_asker_does_not_live_to_see_is_late),
+    TEST(a_late_answer_becomes_a_dead_letter_when_it_comes),
     TEST(a_handler_goes_on_without_memory),
     TEST(a_filter_may_not_wait),
 };
