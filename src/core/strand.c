@@ -226,6 +226,16 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
     } while (strand != NULL);
 }
 
+/* The message that a handler was called with is neither handled nor queued while it waits, but the ledger is
+ * to balance all the same. One that was received was counted then; NULL: passed on, or a promise's. */
+static void count_in_hand(nohi_worker *w, const noh_self *self, uint64_t by)
+{
+    const nohi_message *own = self->has_outer ? self->outer.message : self->message;
+    if (own == NULL || nohi_message_is_counted(own)) {
+        bump_by(&w->in_hand, by);
+    }
+}
+
 void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
 {
     nohi_strand *strand = a->extra->wait->strand;
@@ -235,6 +245,7 @@ void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
     nohi_seat_leave(w, a->extra->wait);
     a->extra->wait = NULL;
     a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
+    count_in_hand(w, &strand->self, UINT64_MAX);
     nohi_receive_abandon(w, &strand->self);
     nohi_room *room = unmake(strand);
     room->next = NULL;

@@ -634,6 +634,7 @@ noh_err noh_ledger_read(noh_system *system, noh_ledger *ret_ledger)
         ledger.sent += nohi_worker_sent(w);
         ledger.handled += load_relaxed(&w->counts.handled);
         ledger.queued += load_relaxed(&w->answers_waiting);
+        ledger.queued += load_relaxed(&w->in_hand);
         for (unsigned reason = 0; reason < NOH_DEAD_REASONS; reason++) {
             ledger.dead[reason] += load_relaxed(&w->counts.dead[reason]);
         }

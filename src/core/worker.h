@@ -139,6 +139,7 @@ struct nohi_worker {
     bool stopping_sent;             /* under the system's stop_lock */
     atom(uint32_t) spawning;        /* THREAD, HOST: a spawn is under way (system.c, STP-1) */
     atom(uint32_t) answers_waiting; /* answers that arrived and were not awaited yet */
+    atom(uint64_t) in_hand;         /* of handlers that wait: began to here, less went on here */
 
     alignas(NOHI_CACHELINE) nohi_counts counts;
     atom(const noh_type *) running_type; /* of the message in hand, or last; for the stop report */
