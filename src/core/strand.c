@@ -392,10 +392,12 @@ NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
     nohi_seat_take(w, self->ref, wait);
     self->actor->extra->wait = wait;
     self->takes = 0;
+    count_in_hand(w, self, 1);
 }
 
 NOHI_INLINE void end_wait(noh_self *self, nohi_wait *wait)
 {
+    count_in_hand(self->worker, self, UINT64_MAX);
     self->actor->extra->wait = NULL;
     nohi_seat_leave(self->worker, wait);
 }
@@ -498,6 +500,7 @@ noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi
     nohi_actor *a = self->actor;
     nohi_actor *b = nohi_worker_slot(w, nohi_ref_index(to));
     wait->self = self;
+    self->waits++;
     begin_wait(w, self, wait);
     if (NOHI_UNLIKELY(!nohi_lease_end_turn(&w->lease))) {
         nohi_lease_wait(&w->lease, &w->system->env);
