@@ -12,7 +12,8 @@
  *   life       noh_spawn, noh_stop, noh_join, noh_exit_self, noh_fail
  *   process    NOH_PROCESS, noh_spawn_fn: a plain function that is an actor
  *   messages   noh_tell, noh_ask, noh_await, noh_call
- *   waiting    noh_receive, noh_receive_only, noh_receive_if, noh_sleep; noh_await, noh_call, noh_join
+ *   waiting    noh_receive, noh_receive_only, noh_receive_if, noh_sleep, noh_blocking; noh_await,
+ *              noh_call, noh_join
  *   answers    noh_reply, noh_reply_error, noh_forward, noh_promise_take
  *   names      noh_register, noh_unregister, noh_lookup
  *   time       noh_after, noh_every, noh_timer_cancel, noh_idle_after
@@ -75,6 +76,7 @@ typedef struct noh_options {
                                  may get in. A bound given at spawn is exact. */
     int64_t stop_timeout_ns; /* what noh_system_free waits for actors to drain; 0: 5 s */
     const noh_env *env;      /* copied; NULL: noh_env_default() */
+    unsigned blocking_max;   /* threads for noh_blocking; 0: 64; at most 1,024 */
 } noh_options;
 
 /* A running system with its workers started. `options` may be NULL.
@@ -103,8 +105,8 @@ NOH_API noh_err noh_system_stop(noh_system *system, int64_t timeout_ns);
 /* noh_system_stop with `stop_timeout_ns` of the options, then ends the workers and gives back all
  * memory. Every self of the system is invalid afterwards, so other threads must be done with it.
  * Should an actor hold up the stop, its thread and the system's memory stay behind until its
- * handler returns: HELD_UP. Host loops of other threads must be freed before, their actors then live
- * on workers. NULL is allowed. A plain thread. */
+ * handler, or what it gave to noh_blocking, returns: HELD_UP. Host loops of other threads must be
+ * freed before, their actors then live on workers. NULL is allowed. A plain thread. */
 NOH_API noh_err noh_system_free(noh_system *system);
 
 /* The system `self` belongs to. With self. */
@@ -467,6 +469,26 @@ NOH_API noh_ref noh_sender(const noh_self *self);
 
 /* Waits. Errors: INVAL (< 0), and those of waiting. With self. */
 NOH_API noh_err noh_sleep(noh_self *self, int64_t duration_ns);
+
+/* Calls fn(arg), which may block its thread: files, databases, any C library that does not know of
+ * actors. From a handler on a thread of a pool, while the handler waits; on a plain thread right here.
+ * Returns what fn returned.
+ *     page p = {.path = "notes.txt"};
+ *     noh_err err = noh_blocking(self, read_page, &p);
+ * fn may use all that `arg` leads to, also the handler's variables and the actor's state, but not
+ * `self`; a noh_system_self that it asks for ends when fn returns. It must return. In the pool it runs
+ * with all signals blocked but faults.
+ * The pool starts threads when it needs them, up to `blocking_max` of the options; beyond that calls
+ * wait for one, in order, so let no fn wait for another one. A thread without work for 10 s ends.
+ * There is no time-out: what runs in C cannot be called back. For the same reason neither NOH_STOP_NOW
+ * nor NOH_STOP_KILL ends the wait once fn was called, since it may be at work on the handler's stack:
+ * the handler goes on, or the killed actor ends, when fn has returned. A system's stop that this holds
+ * up names the actor. Before fn was called they end the wait as any other, and fn is not called.
+ * errno is as fn left it (see the traps: it is safer in `arg`).
+ * Errors: OS, LIMIT (no thread could be started, and there is none), INVAL, and those of waiting; then
+ * fn was not called. Should fn return the same ones, let it note in `arg` that it was called. With self;
+ * waits. */
+NOH_API noh_err noh_blocking(noh_self *self, noh_err (*fn)(void *arg), void *arg);
 
 /* Waits for the next message that is not an answer and puts it in hand: noh_sender, noh_reply and so on
  * refer to it until this self's next noh_receive, or until the handler returns. In a handler the message

@@ -42,10 +42,12 @@ NOH_API uint64_t noh_ledger_dead(const noh_ledger *ledger);
 
 typedef struct noh_stats {
     unsigned workers;
-    uint64_t actors;  /* alive now, without the selfs of plain threads */
-    uint64_t threads; /* plain threads and host loops with a self */
-    uint64_t spawned; /* ever */
-    uint64_t names;   /* registered now */
+    uint64_t actors;           /* alive now, without the selfs of plain threads */
+    uint64_t threads;          /* plain threads and host loops with a self */
+    uint64_t spawned;          /* ever */
+    uint64_t names;            /* registered now */
+    unsigned blocking_threads; /* of noh_blocking, idle ones included; at most blocking_max */
+    unsigned blocking_queued;  /* calls of noh_blocking that wait for one */
 } noh_stats;
 
 /* Errors: INVAL. Any thread. */

@@ -177,6 +177,13 @@ static void hand_on(nohi_worker *w, nohi_actor *a, int flow)
     }
 }
 
+/* Does something use the stack of the handler, so that not even a stop ends the wait? BLK-1 */
+static bool is_in_use(nohi_worker *w, nohi_actor *a, nohi_wait *wait, int stop)
+{
+    return wait->job != NULL && !wait->over && !nohi_strand_look(w, a, wait) &&
+           (stop < (int)NOH_STOP_NOW || !nohi_blocking_cancel(w, wait->job));
+}
+
 /* Gives what came to the wait of its handler. When that is over, its strand goes on, in this turn, or
  * where the actor is to live. */
 static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
@@ -188,6 +195,10 @@ static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
         w->woken_by = taken == NULL ? NOH_NO_REF : take_letters(w, a, taken);
     }
     int stop = nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate));
+    if (NOHI_UNLIKELY(is_in_use(w, a, wait, stop))) {
+        nohi_receive_left(w, a);
+        return true;
+    }
     if (stop == NOH_STOP_KILL) {
         nohi_actor_end(w, a, &(noh_exit){.kind = NOH_EXIT_KILLED});
         return leave_turn(w, a);

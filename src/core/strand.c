@@ -363,7 +363,7 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
     return false;
 }
 
-static noh_err may_wait(noh_self *self)
+noh_err nohi_strand_may_wait(noh_self *self)
 {
     nohi_actor *a = self->actor;
     if (!self->in_handler || self->filters || load_relaxed(&a->life) != NOHI_LIVE || /* private */
@@ -432,13 +432,13 @@ static noh_err leave_until_over(noh_self *self, nohi_wait *wait)
 /* Was it asked to stop, so that nothing more may come to tell it? Who receives finds the STOP itself. */
 static bool is_stopped(nohi_actor *a, const nohi_wait *wait)
 {
-    return wait->kind != NOHI_WAIT_MESSAGE &&
+    return wait->kind != NOHI_WAIT_MESSAGE && wait->job == NULL &&
            nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate)) >= (int)NOH_STOP_NOW;
 }
 
 noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
 {
-    noh_err err = may_wait(self);
+    noh_err err = nohi_strand_may_wait(self);
     if (err != NOH_OK) {
         return err;
     }

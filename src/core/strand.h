@@ -16,12 +16,13 @@
  *                    not take stays in the queue, in order. An actor that waits and is not QUEUED has
  *                    nothing in its queue that its wait has not seen.
  *             STR-4  a wait ends once: with what it waits for, its time-out, or a stop, whichever comes
- *                    first. A WAKE for a wait that is over is dropped.
+ *                    first; but for BLK-1. A WAKE for a wait that is over is dropped.
  *             STR-5  a call of who is idle here, while nobody else waits here, goes from hand to hand: the
  *                    caller's turn ends before its strand is left. Nobody can have it run meanwhile:
  *                    it is in no list, and between two turns a worker has no thieves (lease.h).
  * Cost        Two switches for each time that a home begins to run turns, and two for each wait: to
- *             a spare strand, and back. An actor that waits holds a strand: address space, and the pages its stack has touched.
+ *             a spare strand, and back. An actor that waits holds a strand: address space, and the
+ *             pages its stack has touched.
  * Why not     the worker's loop itself on a strand: each spare one would be somewhere in the middle of
  *             a loop of a home that it has left. */
 #ifndef NOHI_STRAND_H
@@ -51,6 +52,8 @@ struct nohi_wait {
     int64_t since_ns;  /* about */
     nohi_seat *seat;   /* or NULL */
     uint32_t wake;     /* the number of the WAKE that ends it, or 0: none will come */
+    nohi_job *job;     /* WAKE: what may touch this stack meanwhile, so that nothing ends the wait
+                          before it is done, or taken back: blocking.h; or NULL */
     bool once;         /* one look more, and it is over */
     bool news;         /* something for the filter, which runs on the strand alone */
     bool over;         /* with: */
@@ -87,6 +90,8 @@ typedef void nohi_turns_fn(noh_self *self);
  * the base. */
 void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns);
 
+/* May this handler wait? Errors: CONTEXT, NOMEM. */
+noh_err nohi_strand_may_wait(noh_self *self);
 /* Stops this handler until `wait` is over, or for `timeout_ns`. Errors: CONTEXT (not in a handler that may
  * wait), NOMEM, TIMEOUT, STOPPED. With self. */
 noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns);

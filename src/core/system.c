@@ -8,8 +8,8 @@
  *                    that has seen the stop spawns no more; another thread says that it spawns before
  *                    it looks whether a stop has begun. When all workers have seen it, and no thread
  *                    spawns, all actors are asked once more.
- *             STP-2  memory goes when the last user has left: the owner, or a worker whose handler
- *                    held up the stop.
+ *             STP-2  memory goes when the last user has left: the owner, or a worker whose handler, or
+ *                    a helper whose job held up the stop.
  *             STP-3  who waits for the stop and finds `stop_word` changed sees what the change is
  *                    about: a worker's last ends, a spawn that is over.
  * Ordering    stopper: store `stopping` seq_cst; look at `spawning` seq_cst
@@ -27,6 +27,7 @@
 enum {
     ACTORS_MAX_DEFAULT = 16777216,
     MAILBOX_MAX_DEFAULT = 1048576,
+    BLOCKING_MAX_DEFAULT = NOHI_LIMIT(64, 2),
     COUNTED_BELOW =
         1048576,          /* an actors_max that is kept exactly: one shared counter to count in */
     GRACE_NS = 100000000, /* for the message in hand, after NOH_STOP_NOW */
@@ -53,7 +54,8 @@ noh_err noh_system_new(const noh_options *options, noh_system **ret_system)
 {
     noh_options o = options == NULL ? (noh_options){.size = 0} : *options;
     if (ret_system == NULL || o.workers > NOHI_WORKERS_MAX || o.stop_timeout_ns < 0 ||
-        (o.size != 0 && o.size < sizeof o) || (o.env != NULL && o.env->size < sizeof *o.env)) {
+        o.blocking_max > NOHI_HELPERS_MAX || (o.size != 0 && o.size < sizeof o) ||
+        (o.env != NULL && o.env->size < sizeof *o.env)) {
         return NOH_E_INVAL;
     }
     noh_env env = o.env == NULL ? noh_env_default() : *o.env;
@@ -77,6 +79,9 @@ noh_err noh_system_new(const noh_options *options, noh_system **ret_system)
     }
     if (o.stop_timeout_ns == 0) {
         system->options.stop_timeout_ns = 5 * NOH_SECOND;
+    }
+    if (o.blocking_max == 0) {
+        system->options.blocking_max = BLOCKING_MAX_DEFAULT;
     }
     unsigned processors = env.cpu_count(env.world);
     system->spins = processors > 1;
@@ -108,6 +113,7 @@ static noh_err start(nohi_system *system)
     pthread_mutex_init(&system->lock, NULL);
     pthread_mutex_init(&system->names_lock, NULL);
     pthread_mutex_init(&system->dead_lock, NULL);
+    nohi_blocking_init(&system->blocking, system->options.blocking_max);
     nohi_pool_init(&system->pool, &system->env);
     nohi_stacks_init(&system->stacks, &system->env);
     nohi_trap_begin();
@@ -201,8 +207,9 @@ noh_err nohi_system_add_home(nohi_system *system, nohi_worker_kind kind, nohi_wo
 {
     noh_err err = NOH_OK;
     pthread_mutex_lock(&system->lock);
-    bool thread = load_relaxed(&system->home_count) > system->worker_count;
-    nohi_worker *w = thread ? home_left(system, kind) : NULL;
+    bool later = load_relaxed(&system->home_count) > system->worker_count; /* than the first ones */
+    bool thread = later && kind != NOHI_HELPER;
+    nohi_worker *w = later ? home_left(system, kind) : NULL;
     if (thread && system->threads == NOHI_THREADS_MAX) {
         err = NOH_E_LIMIT;
     } else if (w == NULL) {
@@ -222,7 +229,7 @@ void nohi_system_give_home(nohi_system *system, nohi_worker *home)
     pthread_mutex_lock(&system->lock);
     home->tenancy++;
     home->in_use = false;
-    system->threads--;
+    system->threads -= home->kind != NOHI_HELPER;
     pthread_mutex_unlock(&system->lock);
 }
 
@@ -431,6 +438,7 @@ static void name_holders(nohi_system *system, int64_t since_ns)
                  type == NULL ? "a notice" : type->name,
                  (long long)((nohi_now(system) - since_ns) / NOH_MS));
     }
+    nohi_blocking_name_holders(system);
     name_idle_loops(system);
     name_waits(system);
     nohi_log(system, NOH_LOG_ERROR, NOH_NO_REF, NULL, "%llu actors have not ended",
@@ -509,6 +517,7 @@ noh_err noh_system_free(noh_system *system)
     }
     noh_err err = noh_system_stop(system, system->options.stop_timeout_ns);
     close_all(system);
+    nohi_blocking_close(system, err == NOH_OK);
     if (err == NOH_OK) {
         join_workers(system);
     } else {
@@ -549,10 +558,12 @@ static void close_all(nohi_system *system)
     for (uint32_t id = 0; id < homes && id < system->worker_count; id++) {
         nohi_worker_notify(nohi_system_home(system, id), nohi_system_home(system, id));
     }
+    pthread_mutex_lock(&system->lock);
     if (system->has_self_key) {
         pthread_key_delete(system->self_key);
         system->has_self_key = false;
     }
+    pthread_mutex_unlock(&system->lock);
 }
 
 void nohi_system_release(nohi_system *system)
@@ -607,6 +618,7 @@ static void destroy(nohi_system *system)
     nohi_stacks_done(&system->stacks);
     nohi_trap_end();
     nohi_slots_done(&system->slots);
+    nohi_blocking_done(&system->blocking);
     pthread_mutex_destroy(&system->stop_lock);
     pthread_mutex_destroy(&system->lock);
     pthread_mutex_destroy(&system->names_lock);
@@ -671,6 +683,7 @@ noh_err noh_system_stats(noh_system *system, noh_stats *ret_stats)
     pthread_mutex_lock(&system->names_lock);
     stats.names = nohi_map_count(&system->names);
     pthread_mutex_unlock(&system->names_lock);
+    nohi_blocking_count(system, &stats.blocking_threads, &stats.blocking_queued);
     *ret_stats = stats;
     return NOH_OK;
 }

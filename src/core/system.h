@@ -3,6 +3,7 @@
 #ifndef NOHI_SYSTEM_H
 #define NOHI_SYSTEM_H
 
+#include "blocking.h"
 #include "counted.h"
 #include "map.h"
 #include "worker.h"
@@ -11,9 +12,9 @@ enum { NOHI_SUBSCRIBERS_MAX = 16, NOHI_TIMER_PAGE = 1024, NOHI_TIMER_PAGES = 819
 
 typedef struct nohi_timer nohi_timer;
 
-/* Everything a system owns; there are no globals. Locks, outermost first: `stop_lock`, `lock`,
- * `names_lock`, `dead_lock`; and those of slots, pool and stacks. No callback of the user runs with one held, but for env's functions, and
- * actors of a loop that stops the system. */
+/* Everything a system owns; there are no globals. Locks, outermost first: `stop_lock`,
+ * `blocking.lock`, `lock`, `names_lock`, `dead_lock`; and those of slots, pool and stacks. No callback
+ * of the user runs with one held, but for env's functions, and actors of a loop that stops the system. */
 struct noh_system {
     noh_env env;
     noh_options options;
@@ -23,7 +24,7 @@ struct noh_system {
     unsigned worker_count;
     atom(nohi_worker *) homes[NOHI_HOMES_MAX]; /* by id; workers first; only ever filled */
     atom(uint32_t) home_count;
-    nohi_counted users; /* worker threads, and the owner until noh_system_free */
+    nohi_counted users; /* worker threads, helpers, and the owner until noh_system_free */
 
     pthread_mutex_t stop_lock; /* one stop at a time; never waited for: see begin_stop */
     nohi_worker *root;         /* the self the stop acts with */
@@ -39,7 +40,9 @@ struct noh_system {
     pthread_mutex_t lock; /* threads come and go; timer pages */
     uint32_t threads;     /* homes of threads and host loops in use; under `lock` */
     pthread_key_t self_key;
-    bool has_self_key; /* until noh_system_free */
+    bool has_self_key; /* until noh_system_free; under `lock` where that may run */
+
+    nohi_blocking blocking;
 
     pthread_mutex_t names_lock;
     nohi_map names;  /* name -> nohi_name * */

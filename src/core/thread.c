@@ -88,6 +88,22 @@ noh_err noh_self_free(noh_self *self)
     return nohi_thread_leave(self->worker) ? NOH_E_OPEN_ASKS : NOH_OK;
 }
 
+void nohi_thread_drop_self(nohi_system *system)
+{
+    nohi_worker *w = NULL;
+    pthread_mutex_lock(&system->lock);
+    if (system->has_self_key) {
+        w = pthread_getspecific(system->self_key);
+    }
+    if (w != NULL) {
+        (void)pthread_setspecific(system->self_key, NULL);
+    }
+    pthread_mutex_unlock(&system->lock);
+    if (w != NULL) {
+        (void)nohi_thread_leave(w);
+    }
+}
+
 /* Gives an actor, queued or idle, to worker 0. */
 static void evict(nohi_worker *w, nohi_actor *a, bool queued)
 {

@@ -36,7 +36,7 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
     w->slots_base = system->slots.base;
     w->policy.flow_home = NOHI_STAY;
     w->id = id;
-    nohi_lease_init(&w->lease, kind == NOHI_THREAD ? NOHI_NOWHERE : id);
+    nohi_lease_init(&w->lease, kind == NOHI_WORKER || kind == NOHI_HOST ? id : NOHI_NOWHERE);
     w->kind = kind;
     w->free_max = system->slots.tenants_max != 0 ? NOHI_FREE_MAX_COUNTED : FREE_MAX;
     w->own_self = (noh_self){.worker = w, .system = system};

@@ -23,8 +23,10 @@ typedef struct noh_system nohi_system;
 enum {
     NOHI_WORKERS_MAX = 256,
     NOHI_THREADS_MAX = 4096,
-    NOHI_HOMES_MAX = NOHI_WORKERS_MAX + 1 + 2 * NOHI_THREADS_MAX, /* workers, the system itself, and
-                                   threads and host loops, since a home keeps its kind */
+    NOHI_HELPERS_MAX = 1024,
+    NOHI_HOMES_MAX = NOHI_WORKERS_MAX + 1 + 2 * NOHI_THREADS_MAX +
+                     NOHI_HELPERS_MAX, /* workers, the system itself, threads and host loops, and
+                                          helpers, since a home keeps its kind */
     NOHI_FREE_MAX_COUNTED =
         NOHI_LIMIT(64, 4),          /* free slots that a home keeps when actors are counted */
     NOHI_BATCH = NOHI_LIMIT(64, 1), /* letters an actor handles in one turn: 16 to 64 measured best;
@@ -46,6 +48,7 @@ typedef struct nohi_hand {
 } nohi_hand;
 
 typedef struct nohi_strand nohi_strand;
+typedef struct nohi_job nohi_job;
 typedef struct nohi_fiber nohi_fiber;
 
 struct noh_self {
@@ -76,6 +79,7 @@ typedef enum nohi_worker_kind {
     NOHI_WORKER, /* a thread of the system that runs actors */
     NOHI_THREAD, /* a plain thread: home of its own actor alone */
     NOHI_HOST,   /* a plain thread whose event loop runs actors too */
+    NOHI_HELPER, /* a thread of blocking.h: nobody's home, it only sends */
 } nohi_worker_kind;
 
 /* One writer each, summed on read. */
@@ -133,8 +137,11 @@ struct nohi_worker {
     void *host_ctx;
     nohi_message
         *farewell;    /* HOST: a notice for the day it leaves, so that it needs no memory then */
-    bool in_use;      /* THREAD, HOST; under the system's lock */
+    bool in_use;      /* all but workers; under the system's lock */
     uint16_t tenancy; /* HOST: tells the loops that had this home apart */
+    nohi_job *job;    /* HELPER: what it runs, or shall run, or NULL; here and below: blocking.h */
+    nohi_worker *next_idle;         /* HELPER */
+    int64_t idle_until_ns;          /* HELPER: then it ends */
     nohi_message stopping;          /* its own letter for NOHI_STOPPING: needs no memory */
     bool stopping_sent;             /* under the system's stop_lock */
     atom(uint32_t) spawning;        /* THREAD, HOST: a spawn is under way (system.c, STP-1) */
@@ -276,6 +283,8 @@ noh_err nohi_thread_wait(nohi_worker *w, int64_t timeout_ns,
                          bool (*done)(nohi_worker *w, void *ctx), void *ctx);
 /* One round of a plain thread or host loop: run what is runnable, take what came. */
 void nohi_thread_work(nohi_worker *w);
+/* This thread's self, if it has one, ends: others will use the thread. */
+void nohi_thread_drop_self(nohi_system *system);
 /* The thread has no self any more; true: asks were open. */
 bool nohi_thread_leave(nohi_worker *w);
 
