@@ -76,6 +76,16 @@ static noh_err add_one(void *arg)
     return NOH_OK;
 }
 
+static _Thread_local bool is_helper;
+
+static noh_err add_two(void *arg)
+{
+    is_helper = true;
+    atomic_fetch_add(&calls, 1);
+    ((errand *)arg)->value += 2;
+    return NOH_OK;
+}
+
 /* A plain thread like any other. */
 static noh_err act(void *arg)
 {
@@ -118,7 +128,8 @@ static noh_err blocker_started(noh_self *self, blocker *me, const blocker_start 
 static noh_err many(noh_self *self, errand *e)
 {
     for (int i = 0; i < 200; i++) {
-        CHECK_OK(noh_blocking(self, add_one, e));
+        CHECK_OK(noh_blocking(self, add_two, e));
+        atomic_fetch_add(&went_on, 1);
         noh_stats stats;
         CHECK_OK(noh_system_stats(e->system, &stats));
         CHECK(stats.blocking_threads <= 1);
@@ -448,14 +459,26 @@ static void a_thousand_wait_for_four_threads(void)
     core_end(&world, system);
 }
 
+/* Whom a function's thread wakes goes on before that thread does. */
+static void wake_first(void *world, uint32_t *word)
+{
+    core_world *w = world;
+    w->fault.real.park_wake(w->fault.real.world, word);
+    while (is_helper && atomic_load(&went_on) < atomic_load(&calls)) {
+        sched_yield();
+    }
+}
+
 static void one_call_after_the_other_needs_one_thread(void)
 {
     reset();
     core_world world;
-    noh_system *system = core_start(&world, 2, NULL);
+    core_open(&world);
+    world.env.park_wake = wake_first;
+    noh_system *system = core_system(&world, 1, NULL);
     noh_self *self = noh_system_self(system);
     (void)give(self, MANY, 0);
-    expect(self, NOH_OK, 200);
+    expect(self, NOH_OK, 400);
     core_end(&world, system);
 }
 
@@ -495,6 +518,14 @@ static void threads_without_work_end(void)
     core_end(&world, system);
 }
 
+static size_t live_threads(core_world *world)
+{
+    pthread_mutex_lock(&world->fault.lock);
+    size_t live = world->fault.live_threads;
+    pthread_mutex_unlock(&world->fault.lock);
+    return live;
+}
+
 /* They come and go, and each is joined. */
 static void threads_end_and_start_all_the_time(void)
 {
@@ -515,6 +546,9 @@ static void threads_end_and_start_all_the_time(void)
         core_advance(&world, 10 * NOH_SECOND);
         if (round % 2 == 0) {
             await_threads(system, 0);
+            while (live_threads(&world) > 2) { /* the worker, and the last that has ended */
+                sched_yield();
+            }
         }
     }
     core_end(&world, system);
@@ -742,11 +776,11 @@ static void without_threads_a_call_fails_and_with_one_it_waits(void)
     core_end(&world, system);
 }
 
-/* The n-th request from the call on fails: it works all the same, or says so. */
-static void without_memory_a_call_fails_or_ends(void)
+/* The n-th request from the call on fails, and perhaps all after it: it works all the same, or says so. */
+static void fail_from(bool for_ever)
 {
     bool failed = true;
-    for (uint64_t n = 1; failed; n++) {
+    for (uint64_t n = 1; failed || n < 12; n++) {
         reset();
         core_open_gate(&gate);
         core_world world;
@@ -754,7 +788,7 @@ static void without_memory_a_call_fails_or_ends(void)
         noh_self *self = noh_system_self(system);
         noh_ref ref = spawn_blocker(self);
         attended(self, ref);
-        fault_at(&world.fault, n, true);
+        fault_at(&world.fault, n, for_ever);
         noh_err told = noh_tell(self, ref, task, .what = PASS, .number = 4);
         if (told == NOH_OK) {
             const report *r = CORE_RECEIVE(report, self);
@@ -765,6 +799,12 @@ static void without_memory_a_call_fails_or_ends(void)
         fault_at(&world.fault, 0, false);
         core_end(&world, system);
     }
+}
+
+static void without_memory_a_call_fails_or_ends(void)
+{
+    fail_from(true);
+    fail_from(false);
 }
 
 static const test_case cases[] = {
