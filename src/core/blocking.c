@@ -3,6 +3,7 @@
 /* Blocking: see blocking.h. */
 #include "blocking.h"
 
+#include "overflow.h"
 #include "send.h"
 #include "strand.h"
 #include "system.h"
@@ -275,6 +276,7 @@ static noh_err block_in_handler(noh_self *self, noh_err (*fn)(void *arg), void *
     if (err != NOH_OK) {
         return err;
     }
+    nohi_overflow_poll(self); /* while nothing uses its stack */
     if (nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate)) >= (int)NOH_STOP_NOW) {
         nohi_wait turn = {.kind = NOHI_WAIT_TURN};
         return nohi_strand_wait(self, &turn, 0); /* STOPPED; who is killed stays there */

@@ -442,7 +442,9 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
     if (err != NOH_OK) {
         return err;
     }
-    nohi_overflow_poll(self);
+    if (wait->job == NULL) { /* BLK-1 */
+        nohi_overflow_poll(self);
+    }
     nohi_actor *a = self->actor;
     a->flags |= NOHI_WAITED;
     self->waits++;

@@ -20,6 +20,7 @@ enum {
     FAIL_AFTER,  /* passes the gate, and then the handler fails */
     SELF,        /* acts for itself */
     MANY,        /* one call after the other */
+    FALL,        /* the same, further and further down the stack */
     STOP_BEFORE, /* stops itself before, with the kind `number` */
 };
 
@@ -86,6 +87,18 @@ static noh_err add_two(void *arg)
     return NOH_OK;
 }
 
+static noh_err add_slowly(void *arg)
+{
+    errand *e = arg;
+    int64_t before = e->value;
+    for (int i = 0; i < 10; i++) {
+        sched_yield();
+    }
+    CHECK_EQ(e->value, before);
+    e->value++;
+    return NOH_OK;
+}
+
 /* A plain thread like any other. */
 static noh_err act(void *arg)
 {
@@ -138,6 +151,14 @@ static noh_err many(noh_self *self, errand *e)
     return NOH_OK;
 }
 
+/* Not a tail call, whatever the compiler thinks of. */
+static int64_t fall(noh_self *self, errand *above)
+{
+    volatile errand here = *above;
+    CHECK_OK(noh_blocking(self, add_slowly, (errand *)&here));
+    return above->value < 0 ? 0 : here.value + fall(self, (errand *)&here);
+}
+
 static noh_err call(noh_self *self, errand *e, int64_t what)
 {
     switch (what) {
@@ -148,6 +169,8 @@ static noh_err call(noh_self *self, errand *e, int64_t what)
         return noh_blocking(self, act, e);
     case MANY:
         return many(self, e);
+    case FALL:
+        return (noh_err)fall(self, e);
     case STOP_BEFORE:
         CHECK_OK(noh_stop(self, noh_self_ref(self), (noh_stop_kind)e->number));
         return noh_blocking(self, add_one, e);
@@ -742,6 +765,33 @@ static void a_freed_system_that_is_held_up_ends_with_the_function(void)
     alarm(0); /* the world itself stays: its thread may still be in env->free */
 }
 
+/* Waking a helper takes more stack than all else, so that the fault comes when it may run already. */
+static void wake_deep(void *world, uint32_t *word)
+{
+    volatile char room[8192];
+    room[0] = 1;
+    core_world *w = world;
+    w->fault.real.park_wake(w->fault.real.world, word);
+    CHECK_EQ(room[0], 1);
+}
+
+static void who_runs_off_its_stack_ends_when_the_function_has_returned(void)
+{
+    reset();
+    core_world world;
+    core_open(&world);
+    world.env.park_wake = wake_deep;
+    noh_system *system = core_system(&world, 2, NULL);
+    noh_self *self = noh_system_self(system);
+    for (int i = 0; i < 3; i++) {
+        noh_ref ref = give(self, FALL, i);
+        CHECK_OK(noh_join(self, ref, NOH_FOREVER, NULL));
+    }
+    CHECK_EQ(core_logged(&world, "failed in task"), 3);
+    CHECK_EQ(atomic_load(&went_on), 0);
+    core_end(&world, system);
+}
+
 /* ---- cases: nothing is left ----------------------------------------------------------------- */
 
 static atomic_bool refuses;
@@ -826,6 +876,7 @@ static const test_case cases[] = {
     TEST(a_drain_lets_calls_come_to_their_end),
     TEST(who_holds_up_a_stop_is_named),
     TEST(a_freed_system_that_is_held_up_ends_with_the_function),
+    TEST(who_runs_off_its_stack_ends_when_the_function_has_returned),
     TEST(without_threads_a_call_fails_and_with_one_it_waits),
     TEST(without_memory_a_call_fails_or_ends),
 };
