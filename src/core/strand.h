@@ -71,6 +71,7 @@ NOHI_INLINE void nohi_wait_init(nohi_wait *wait, nohi_wait_kind kind)
     wait->type = NULL;
     wait->on = NOH_NO_REF;
     wait->filter = NULL;
+    wait->job = NULL;
     wait->asked = false;
     wait->once = false;
     wait->news = false;
