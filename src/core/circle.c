@@ -133,6 +133,7 @@ static void drop_request(nohi_worker *w, nohi_actor *a, nohi_wait *wait, noh_ref
                 wait->seen = before;
             }
             nohi_strand_unlink(a, before, request);
+            w->self->waits++; /* perhaps in a turn of several letters: handle_many */
             nohi_dead_letter(w, nohi_actor_ref(w->slots, a), request, NOH_DEAD_LATE);
             return;
         }

@@ -71,7 +71,7 @@ struct noh_self {
     noh_exit failure;     /* of noh_fail */
     jmp_buf *caught;      /* where noh_fail goes */
     nohi_strand *strand;  /* on which it runs, or NULL: then it may not wait */
-    uint32_t waits;       /* how often its handlers have waited */
+    uint32_t waits;       /* how often its handlers waited, or took letters from the queue */
     char error_text[256]; /* noh_error_text */
 };
 
