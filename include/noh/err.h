@@ -32,7 +32,7 @@ extern "C" {
     X(WRONG_TYPE, -14, "the answer is of another type") \
     X(NOBODY, -15, "nobody asked") \
     X(ANSWERED, -16, "answered already") \
-    X(SPENT, -17, "the future or timer was used up or cancelled") \
+    X(SPENT, -17, "the future, timer or role was used up or cancelled") \
     X(LIMIT, -18, "a table of the system is full") \
     X(OPEN_ASKS, -19, "asks were still open; their answers become dead letters") \
     X(HELD_UP, -20, "actors still run and hold up the stop") \

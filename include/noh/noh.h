@@ -9,6 +9,7 @@
  * In this header
  *   system     noh_system_new, noh_system_self, noh_system_stop, noh_system_free
  *   behavior   NOH_BEHAVIOR, NOH_ON, NOH_ON_START, NOH_ON_STOP, NOH_ON_FAILURE
+ *   roles      NOH_ROLE, noh_become, noh_unbecome, noh_stash, noh_unstash
  *   life       noh_spawn, noh_stop, noh_join, noh_exit_self, noh_fail
  *   process    NOH_PROCESS, noh_spawn_fn: a plain function that is an actor
  *   messages   noh_tell, noh_ask, noh_await, noh_call
@@ -73,7 +74,8 @@ typedef struct noh_options {
     uint32_t mailbox_max;    /* messages a mailbox holds unless the spawn says otherwise; 0:
                                  1,048,576. This common bound is a guard, not a count: up to 64
                                  messages more per sending worker, and 64 for the receiver's turn,
-                                 may get in. A bound given at spawn is exact. */
+                                 may get in, and as many as are put aside (noh_stash). A bound
+                                 given at spawn is exact. */
     int64_t stop_timeout_ns; /* what noh_system_free waits for actors to drain; 0: 5 s */
     const noh_env *env;      /* copied; NULL: noh_env_default() */
     unsigned blocking_max;   /* threads for noh_blocking; 0: 64; at most 1,024 */
@@ -259,6 +261,73 @@ NOH_API void noh_undefine(noh_definition *definition);
 
 /* The behavior defined under `name`, or NULL. Any thread. */
 NOH_API const noh_behavior *noh_behavior_find(const char *name);
+
+/* ---- roles -------------------------------------------------------------------------------- */
+
+/* NOH_ROLE(door, open, entries…) defines another handler table for actors of the behavior `door`:
+ * what they do while they are in the role `open`, under the name "door.open". Entries, 1 to 60:
+ * NOH_ON. State, hooks and names stay as they are. What a role has no entry for is unhandled in
+ * it.
+ *
+ * At file scope, in a C file; NOH_ROLE_DECLARE(door, open) for handlers that stand before it, or
+ * in a header. */
+#define NOH_ROLE(S, role, ...) \
+    NOH_PP_EACH(NOH_THUNK_IN_, (S, role), __VA_ARGS__) \
+    NOH_ROLE_DECLARE(S, role); \
+    const noh_behavior noh_role_##S##_##role = { \
+        sizeof(noh_behavior), \
+        #S "." #role, \
+        sizeof(S), \
+        _Alignof(S), \
+        &noh_type_noh_nothing, \
+        NULL, \
+        (const noh_handler[]){NOH_PP_EACH(NOH_ENTRY_IN_, (S, role), __VA_ARGS__)}, \
+        NOH_PP_COUNT(__VA_ARGS__)}
+#define NOH_ROLE_DECLARE(S, role) extern const noh_behavior noh_role_##S##_##role
+
+/* clang-format off */
+#define NOH_THUNK_IN_(SR, x) \
+    NOH_PP_APPLY(NOH_THUNK_ROLE_ENTRY_, NOH_PP_UNWRAP SR, NOH_PP_UNWRAP x)
+#define NOH_THUNK_ROLE_ENTRY_(S, role, hook, message, fn) \
+    NOH_THUNK_ROLE_##hook(S, role, message, fn)
+#define NOH_THUNK_ROLE_MESSAGE(S, role, message, fn) \
+    NOH_THUNK_OF_(S, role##_role_##message, message, fn)
+#define NOH_ENTRY_IN_(SR, x) \
+    NOH_PP_APPLY(NOH_ENTRY_ROLE_, NOH_PP_UNWRAP SR, NOH_PP_UNWRAP x)
+#define NOH_ENTRY_ROLE_(S, role, hook, message, fn) \
+    {NOH_HOOK_MESSAGE, &noh_type_##message, noh_on_##S##_##role##_role_##message},
+/* clang-format on */
+
+/* From the next message on this actor is in that role, in place of the one it is in; what was put
+ * aside comes first, as by noh_unstash.
+ *     noh_become(self, door, open);
+ * noh_become_stacked keeps the role it is in, up to 8 deep, for noh_unbecome to come back to.
+ * Errors: INVAL (a role of another behavior), NOMEM, LIMIT (stacked), CONTEXT (not in a handler; in
+ * one of NOH_ON_STOP or NOH_ON_FAILURE; in a filter of noh_receive_if). In a handler, also that of
+ * the start. */
+#define noh_become(self, S, role) noh_become_value(self, &noh_role_##S##_##role, false)
+#define noh_become_stacked(self, S, role) noh_become_value(self, &noh_role_##S##_##role, true)
+/* The function behind both. `role` stays as it is, where it is, as long as the system. */
+NOH_API noh_err noh_become_value(noh_self *self, const noh_behavior *role, bool stacked);
+
+/* From the next message on this actor is in the role that noh_become_stacked has kept, or else in
+ * none: its own behavior counts. What was put aside comes first.
+ * Errors: SPENT (it is in no role), CONTEXT as above. In a handler. */
+NOH_API noh_err noh_unbecome(noh_self *self);
+
+/* Puts the message in hand aside: it is neither handled nor answered now, and is not in hand any
+ * more; the handler returns NOH_OK. It counts as queued, and has a place in the mailbox. A tick
+ * that is put aside is unhandled, so its timer sends no other; an answer comes back as a message
+ * that noh_answered knows nothing of. When the actor ends, it becomes a dead letter and its asker
+ * gets STOPPED, as what is queued, also when it is this handler that fails.
+ * Errors: NOMEM, FULL (others have filled the mailbox: the message stays in hand), ANSWERED (it
+ * was answered, forwarded or promised before), CONTEXT (none in hand, or one that noh_receive has
+ * given; or as above). In a handler. */
+NOH_API noh_err noh_stash(noh_self *self);
+
+/* All that was put aside comes next, oldest first, before what is queued. With nothing put aside
+ * it does nothing. Errors: CONTEXT as above. In a handler. */
+NOH_API noh_err noh_unstash(noh_self *self);
 
 /* ---- life --------------------------------------------------------------------------------- */
 

@@ -24,6 +24,7 @@
 #include "overflow.h"
 #include "receive.h"
 #include "reply.h"
+#include "role.h"
 #include "send.h"
 #include "strand.h"
 #include "system.h"
@@ -621,7 +622,7 @@ static void run_last_hook(nohi_worker *w, nohi_actor *a)
     }
     bool failed = exit->kind == NOH_EXIT_FAILED || exit->kind == NOH_EXIT_FAULT;
     noh_handler_fn hook =
-        nohi_behavior_hook(nohi_actor_behavior(a), failed ? NOH_HOOK_FAILURE : NOH_HOOK_STOP);
+        nohi_behavior_hook(nohi_role_own(a), failed ? NOH_HOOK_FAILURE : NOH_HOOK_STOP);
     if (hook == NULL) {
         return;
     }
@@ -685,6 +686,7 @@ static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
     if (nohi_gate_end(&a->gate)) {
         nohi_name_forget(w->system, w->self->ref);
     }
+    nohi_role_put_back(a);
     if (NOHI_UNLIKELY(has_letters(a))) {
         drain(w, a, watchers);
     }
@@ -694,6 +696,7 @@ static uint32_t clear(nohi_worker *w, nohi_actor *a, nohi_letter **watchers)
         nohi_promise_done(w, a);
         open = nohi_ask_done(w, a);
         nohi_timer_done(w, a);
+        nohi_role_done(w, a);
         while (extra->watchers != NULL) {
             nohi_letter *watch = extra->watchers;
             extra->watchers = watch->next;

@@ -13,6 +13,7 @@ typedef struct nohi_worker nohi_worker;
 typedef struct nohi_asks nohi_asks;
 typedef struct nohi_promises nohi_promises;
 typedef struct nohi_timers nohi_timers;
+typedef struct nohi_roles nohi_roles;
 
 enum { NOHI_STATE_INLINE = 48 };
 
@@ -48,6 +49,7 @@ typedef struct nohi_extra {
     nohi_asks *asks;
     nohi_promises *promises;
     nohi_timers *timers;
+    nohi_roles *roles;
     nohi_letter *watchers; /* WATCH messages to be answered at the end */
     nohi_wait *wait;       /* WAITING: for what */
     uint32_t wait_serial;  /* tells waits apart, for WAKE */
@@ -69,7 +71,7 @@ struct nohi_actor {
     };
     nohi_letter *head; /* oldest */
     nohi_letter *tail;
-    atom(const noh_behavior *) behavior; /* NULL for a plain thread; others may read it */
+    atom(const noh_behavior *) behavior; /* or its role; NULL: a plain thread; others may read it */
     nohi_extra *extra;                   /* or NULL */
     uint32_t run_next;                   /* run list, handed stack, or free list */
     atom(uint32_t) len; /* messages between head and tail, not notices; others may read it */
@@ -87,7 +89,7 @@ NOHI_INLINE bool nohi_state_is_inline(const noh_behavior *behavior)
 
 NOHI_INLINE const noh_behavior *nohi_actor_behavior(nohi_actor *a)
 {
-    return load_relaxed(&a->behavior); /* constant for a generation */
+    return load_relaxed(&a->behavior); /* private, or a name for a log line */
 }
 
 NOHI_INLINE void *nohi_actor_state(nohi_actor *a)

@@ -12,6 +12,7 @@
  * Why not     while things move: most of the invariants hold between two steps of one thread only. */
 #include "check.h"
 
+#include "role.h"
 #include "system.h"
 
 #include <noh/watch.h>
@@ -192,7 +193,8 @@ static const char *check_living(survey *s, nohi_actor *a)
     if (a->head != NULL || load_relaxed(&a->gate.inbox.newest) != NULL) {
         return "INB-1: letters wait and nobody knows";
     }
-    if (load_relaxed(&a->len) != 0 || load_relaxed(&a->gate.inbox_len) != 0) {
+    if (load_relaxed(&a->len) != 0 ||
+        load_relaxed(&a->gate.inbox_len) != nohi_role_stashed(a)) { /* ROL-1 */
         return "SND-3: an empty mailbox is not counted as empty";
     }
     return NULL;

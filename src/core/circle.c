@@ -5,6 +5,7 @@
 
 #include "deadletter.h"
 #include "reply.h"
+#include "role.h"
 #include "send.h"
 #include "system.h"
 
@@ -102,7 +103,7 @@ static bool holds(nohi_actor *a, const nohi_wait *wait, noh_ref from, uint32_t n
             return true;
         }
     }
-    return nohi_promise_holds(a, from, number);
+    return nohi_promise_holds(a, from, number) || nohi_role_holds(a, from, number);
 }
 
 /* Says it in words, as far as they go. */
@@ -121,11 +122,16 @@ static void say(noh_self *self, const probe *p)
     }
 }
 
-/* That request does not wait in the queue of `a` any more. */
+/* That request does not wait at `a` any more, in its queue or put aside. */
 static void drop_request(nohi_worker *w, nohi_actor *a, nohi_wait *wait, noh_ref from,
                          uint32_t number)
 {
     nohi_letter *before = NULL;
+    nohi_message *stashed = nohi_role_withdraw(a, from, number);
+    if (stashed != NULL) {
+        nohi_dead_letter(w, nohi_actor_ref(w->slots, a), stashed, NOH_DEAD_LATE);
+        return;
+    }
     for (nohi_letter *at = a->head; at != NULL; before = at, at = at->next) {
         nohi_message *request = (nohi_message *)at;
         if (request->kind == NOHI_REQUEST && nohi_message_is_ask(request, from, number)) {

@@ -6,7 +6,7 @@
  * Owner       A seat: who waits there; its numbers may be read by any thread.
  * Invariants  CIR-1  in every circle of waits for answers, or for ends, there is one who begins a probe when
  *                    the circle is closed: who waits and finds a request in its mailbox; who begins to
- *                    wait for an ask that it had sent before, with a request or a promise in hand; who is
+ *                    wait for an ask that it had sent before, with a request or a promise in hand, or a request put aside; who is
  *                    told that its request was passed on. Whoever handles a request, and sends and awaits
  *                    another in one, need not: that one is seen where it arrives.
  *             CIR-2  a probe goes from who waits to whom it waits for, and on from there only while that one

@@ -629,6 +629,14 @@ void nohi_receive_close_received(noh_self *self, noh_err code, const char *text)
     }
 }
 
+/* The message has left the turn: it was forwarded, or its promise answers; or it was put aside, and
+ * is still to be handled (ROL-2). */
+static void count_parted(nohi_worker *w, noh_self *self)
+{
+    bump_by(&w->counts.handled, !self->stashed);
+    self->stashed = false;
+}
+
 void nohi_receive_abandon(nohi_worker *w, noh_self *self)
 {
     self->worker = w;
@@ -638,7 +646,7 @@ void nohi_receive_abandon(nohi_worker *w, noh_self *self)
     nohi_message *message = self->message;
     self->message = NULL;
     if (message == NULL || self->promised) {
-        bump(&w->counts.handled);
+        count_parted(w, self);
     } else if (!nohi_message_is_counted(message)) {
         nohi_message_free(&w->pool, message);
     } else if (message->kind == NOHI_REQUEST && self->answer_state == NOHI_ANSWERED) {
@@ -654,13 +662,14 @@ static void close_message(noh_self *self)
 {
     nohi_worker *w = self->worker;
     nohi_receive_close_received(self, NOH_E_NO_ANSWER, NULL);
-    nohi_message *message = self->message; /* NULL: forwarded */
+    nohi_message *message = self->message; /* NULL: forwarded, or put aside */
     self->message = NULL;
-    if (message == NULL || nohi_message_is_counted(message)) {
-        bump(&w->counts.handled);
-    }
     if (message == NULL) {
+        count_parted(w, self);
         return;
+    }
+    if (nohi_message_is_counted(message)) {
+        bump(&w->counts.handled);
     }
     if (message->kind == NOHI_TICK) {
         nohi_timer_tick_done(w, message->number);
@@ -712,7 +721,7 @@ static void fail(nohi_worker *w, nohi_actor *a)
              exit.text, noh_err_name(exit.code));
     bool starting = message != NULL && message->kind == NOHI_START;
     if (message == NULL || self->promised) {
-        bump(&w->counts.handled); /* it was forwarded, or its promise answers */
+        count_parted(w, self);
     } else if (starting) {
         nohi_message_free(&w->pool, message);
     } else {

@@ -19,6 +19,7 @@
 #include "circle.h"
 #include "deadletter.h"
 #include "overflow.h"
+#include "role.h"
 #include "send.h"
 #include "strand.h"
 #include "system.h"
@@ -404,7 +405,8 @@ static noh_err await(noh_self *self, uint32_t number, bool late, nohi_letter *se
 {
     nohi_wait wait;
     wait_for(self, number, seen, &wait);
-    wait.asked = late && (has_request(self) || nohi_promise_any(self->actor) || self->actor->head != NULL);
+    wait.asked = late && (has_request(self) || nohi_promise_any(self->actor) ||
+                          nohi_role_stashed(self->actor) > 0 || self->actor->head != NULL);
     noh_err err = self->in_handler ? nohi_strand_wait(self, &wait, timeout_ns)
                                    : await_on_thread(self, &wait, timeout_ns);
     if (err == NOH_OK && !self->in_handler) {

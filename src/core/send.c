@@ -14,7 +14,7 @@
  *                    handler.
  *             SND-3  a bound given at spawn is exact: `inbox_len` counts all messages of such a
  *                    mailbox; each of them asks for its place, and is `placed` until it leaves the
- *                    queue. The common bound is kept by estimate: `local_len` may be a batch too
+ *                    queue, and again while it is put aside (ROL-1). The common bound is kept by estimate: `local_len` may be a batch too
  *                    high, so that much is let in more; chains ask once. Notices and answers always
  *                    find room.
  *             SND-4  a chain that is held in hand is one letter, told by a handler to an actor at
@@ -194,8 +194,7 @@ static void push(nohi_worker *w, nohi_actor *a, nohi_letter *newest, nohi_letter
     }
 }
 
-/* A place in a mailbox with a bound of its own; false: it is full (SND-3). */
-static bool take_place(nohi_actor *a, nohi_message *message, bool force)
+bool nohi_send_take_place(nohi_actor *a, nohi_message *message, bool force)
 {
     uint32_t bound = force ? UINT32_MAX : nohi_actor_bound(a);
     if (!nohi_message_is_counted(message)) {
@@ -245,7 +244,8 @@ static bool send_local(nohi_worker *w, nohi_actor *a, nohi_message *message, boo
     }
     bool exact = nohi_actor_is_exact(a);
     uint32_t waiting = load_relaxed(&a->len) + load_relaxed(&a->gate.inbox_len); /* counter */
-    bool full = exact ? !take_place(a, message, force) : waiting >= nohi_actor_bound(a) && !force;
+    bool full =
+        exact ? !nohi_send_take_place(a, message, force) : waiting >= nohi_actor_bound(a) && !force;
     bool pushes = !full && append_or_push(w, a, message);
     nohi_lease_leave(&w->lease);
     if (full) {
@@ -300,7 +300,7 @@ static noh_err send_remote(nohi_worker *w, nohi_actor *a, nohi_message *message,
 {
     if (load_relaxed(&a->gate.traits) & NOHI_TRAIT_BOUNDED) {
         nohi_send_push_chain(w); /* SND-2: a thief may have taken it, and not pushed it yet */
-        if (!take_place(a, message, force)) {
+        if (!nohi_send_take_place(a, message, force)) {
             return NOH_E_FULL;
         }
         push(w, a, &message->letter, &message->letter);
@@ -405,19 +405,26 @@ static noh_err refused(noh_self *self, noh_ref to, const noh_type *type, noh_err
     return err;
 }
 
+noh_err nohi_send_may_part(const noh_self *self)
+{
+    const nohi_message *message = self->message;
+    if (message == NULL ? self->answer_state == NOHI_ANSWERED
+                        : message->kind == NOHI_REQUEST && self->answer_state == NOHI_ANSWERED) {
+        return NOH_E_ANSWERED;
+    }
+    return message == NULL || !nohi_message_is_counted(message) ? NOH_E_CONTEXT : NOH_OK;
+}
+
 noh_err noh_forward(noh_self *self, noh_ref to)
 {
     if (self == NULL) {
         return NOH_E_INVAL;
     }
+    noh_err err = nohi_send_may_part(self);
+    if (err != NOH_OK) {
+        return err;
+    }
     nohi_message *message = self->message;
-    if (message == NULL ? self->answer_state == NOHI_ANSWERED
-                        : message->kind == NOHI_REQUEST && self->answer_state == NOHI_ANSWERED) {
-        return NOH_E_ANSWERED;
-    }
-    if (message == NULL || !nohi_message_is_counted(message)) {
-        return NOH_E_CONTEXT;
-    }
     if (message->kind == NOHI_TICK) {
         nohi_timer_tick_done(self->worker, message->number);
     }

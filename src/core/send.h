@@ -16,6 +16,12 @@ noh_err nohi_send(nohi_worker *w, noh_ref to, nohi_message *message, bool force)
 /* Counts it as sent and sends it; on an error it becomes a dead letter. Takes it over. */
 noh_err nohi_send_or_bury(nohi_worker *w, noh_ref to, nohi_message *message, bool force);
 
+/* A place in a mailbox with a bound of its own; false: it is full (SND-3). */
+bool nohi_send_take_place(nohi_actor *a, nohi_message *message, bool force);
+
+/* May the message in hand leave its turn unhandled? Errors: ANSWERED, CONTEXT. */
+noh_err nohi_send_may_part(const noh_self *self);
+
 /* There are some. For the inline function below. */
 void nohi_send_push_chain(nohi_worker *w);
 

@@ -59,6 +59,7 @@ struct noh_self {
     nohi_message *message;          /* in hand, or NULL */
     nohi_answer_state answer_state; /* of a request in hand; else of the last one */
     bool promised;                  /* the message in hand belongs to a promise: do not free it */
+    bool stashed;                   /* there is none: it was put aside */
     bool in_handler;
     bool filters;    /* a filter of noh_receive_if runs: it may not wait */
     bool has_outer;  /* the message in hand was received by a handler that has one of its own: */
