@@ -91,12 +91,19 @@ static void call_and_print(noh_self *me, noh_ref to, const noh_type *type, const
 
 /* ---- a behavior without macros ------------------------------------------------------------ */
 
+static const noh_behavior full_adder;
+
 /* State and message are plain pointers, and nobody checks what they point to. */
 static noh_err adder_on_reading(noh_self *self, void *state, const void *message)
 {
     reading *sum = state;
     const reading *more = message;
     sum->value += more->value;
+    return sum->value < 40 ? NOH_OK : noh_become_value(self, &full_adder, false);
+}
+
+static noh_err adder_ignore(noh_self *self, void *state, const void *message)
+{
     return NOH_OK;
 }
 
@@ -116,6 +123,20 @@ static const noh_behavior adder = {
     .state_align = _Alignof(reading),
     .start_type = NOH_TYPE(noh_nothing),
     .handlers = adder_handlers,
+    .handler_count = 2,
+};
+/* A role of it: its name begins with that of the behavior, and a point. */
+static const noh_handler full_adder_handlers[] = {
+    {.hook = NOH_HOOK_MESSAGE, .type = NOH_TYPE(reading), .fn = adder_ignore},
+    {.hook = NOH_HOOK_MESSAGE, .type = NOH_TYPE(measure), .fn = adder_on_measure},
+};
+static const noh_behavior full_adder = {
+    .size = sizeof(noh_behavior),
+    .name = "adder.full",
+    .state_size = sizeof(reading),
+    .state_align = _Alignof(reading),
+    .start_type = NOH_TYPE(noh_nothing),
+    .handlers = full_adder_handlers,
     .handler_count = 2,
 };
 static noh_definition adder_definition = {.behavior = &adder};
@@ -164,6 +185,7 @@ int main(void)
     noh_ref sum = noh_spawn_value(me, noh_behavior_find("adder"), NULL);
     noh_tell_value(me, sum, NOH_TYPE(reading), &answer);
     noh_tell_value(me, sum, NOH_TYPE(reading), &answer);
+    noh_tell_value(me, sum, NOH_TYPE(reading), &answer); /* it is full */
     call_and_print(me, sum, NOH_TYPE(measure), NOH_VALUE(measure, .what = "all"));
     noh_undefine(&adder_definition);
     printf("an adder: %d\n", noh_behavior_find("adder") != NULL);

@@ -26,6 +26,8 @@ NOH_MESSAGE(keep_promises);
 NOH_MESSAGE(tick, (noh_text, text));
 NOH_MESSAGE(use_timers);
 NOH_MESSAGE(ask_around);
+NOH_MESSAGE(change_roles);
+NOH_MESSAGE(keep_numbers);
 NOH_MESSAGE(fail_now);
 NOH_MESSAGE(start_with, (noh_text, words), (noh_ref, helper));
 
@@ -225,6 +227,39 @@ static noh_err server_stopped(noh_self *self, server *me, const noh_exit *exit)
     return NOH_OK;
 }
 
+NOH_ROLE_DECLARE(server, busy);
+
+/* Puts itself aside and comes back busy; without memory it is for nothing. */
+static noh_err server_change_roles(noh_self *self, server *me, const change_roles *m)
+{
+    noh_err err = noh_become(self, server, busy);
+    WANT(err);
+    if (err == NOH_OK) {
+        CHECK_OK(noh_stash(self));
+        CHECK_OK(noh_unstash(self));
+    }
+    return NOH_OK;
+}
+
+static noh_err busy_change_roles(noh_self *self, server *me, const change_roles *m)
+{
+    return noh_unbecome(self);
+}
+
+static noh_err busy_tick(noh_self *self, server *me, const tick *m)
+{
+    return noh_stash(self);
+}
+
+NOH_ROLE(server, busy, NOH_ON(change_roles, busy_change_roles), NOH_ON(tick, busy_tick));
+
+/* The other way round, so that it is stash that finds no memory. */
+static noh_err server_keep_numbers(noh_self *self, server *me, const keep_numbers *m)
+{
+    WANT(noh_stash(self));
+    return NOH_OK;
+}
+
 NOH_BEHAVIOR_WITH(server, start_with, server_started, NOH_ON(text_message, server_text),
                   NOH_ON(parcel, server_parcel), NOH_ON(add, server_add),
                   NOH_ON(add_later, server_add_later), NOH_ON(keep_promises, server_keep),
@@ -232,7 +267,8 @@ NOH_BEHAVIOR_WITH(server, start_with, server_started, NOH_ON(text_message, serve
                   NOH_ON(tick, server_tick), NOH_ON(use_timers, server_timers),
                   NOH_ON(noh_idle, server_idle), NOH_ON(ask_around, server_ask_around),
                   NOH_ON(sum, server_sum), NOH_ON(noh_failure, server_failure),
-                  NOH_ON(fail_now, server_fail), NOH_ON_STOP(server_stopped),
+                  NOH_ON(fail_now, server_fail), NOH_ON(change_roles, server_change_roles),
+                  NOH_ON(keep_numbers, server_keep_numbers), NOH_ON_STOP(server_stopped),
                   NOH_ON_FAILURE(server_stopped));
 
 NOH_NO_STATE(child);
@@ -367,6 +403,8 @@ static void run_in(noh_system *system)
     ask_all_sorts(self, to);
     WANT_OR_GONE(noh_tell(self, to, use_timers));
     WANT_OR_GONE(noh_tell(self, to, ask_around));
+    WANT_OR_GONE(noh_tell(self, to, change_roles));
+    WANT_OR_GONE(noh_tell(self, helper, keep_numbers));
     use_a_thread_as_an_actor(self);
     noh_exit exit;
     if (!noh_ref_is_none(helper)) {
