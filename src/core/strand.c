@@ -231,7 +231,7 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
 static void count_in_hand(nohi_worker *w, const noh_self *self, uint64_t by)
 {
     const nohi_message *own = self->has_outer ? self->outer.message : self->message;
-    if (own == NULL || nohi_message_is_counted(own)) {
+    if (own == NULL ? !self->stashed : nohi_message_is_counted(own)) {
         bump_by(&w->in_hand, by);
     }
 }
