@@ -2,7 +2,8 @@
 /* Copyright The Noh Authors */
 /* The switch on x86-64, System V ABI: rbx, rbp, r12 to r15, rsp, and the control words of the two
  * floating point units belong to the caller. What it looks like on the stack of who does not run, from
- * its sp upwards: control words, r15, r14, r13, r12, rbx, rbp, where to go on. */
+ * its sp upwards: control words, r15, r14, r13, r12, rbx, rbp, where to go on. The .cfi lines hold at each
+ * instruction, on either stack: who looks at calls from a signal may come at any. */
 #ifdef __x86_64__
     .text
 
@@ -15,12 +16,25 @@ nohi_fiber_jump:
     .cfi_startproc
     endbr64
     pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset rbp, 0
     pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset rbx, 0
     pushq %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r12, 0
     pushq %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r13, 0
     pushq %r14
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r14, 0
     pushq %r15
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r15, 0
     pushq $0
+    .cfi_adjust_cfa_offset 8
     stmxcsr (%rsp)
     fnstcw 4(%rsp)
     movq (%rsp), %rax
@@ -30,15 +44,32 @@ nohi_fiber_jump:
     cmpq (%rsp), %rax
     jne 2f
 1:  addq $8, %rsp
+    .cfi_remember_state
+    .cfi_adjust_cfa_offset -8
     popq %r15
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r15
     popq %r14
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r14
     popq %r13
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r13
     popq %r12
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r12
     popq %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbx
     popq %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbp
     popq %rcx
+    .cfi_adjust_cfa_offset -8
+    .cfi_register rip, rcx
     notrack jmpq *%rcx
-2:  ldmxcsr (%rsp)
+2:  .cfi_restore_state
+    ldmxcsr (%rsp)
     fldcw 4(%rsp)
     jmp 1b
     .cfi_endproc

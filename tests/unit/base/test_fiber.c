@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
 /* Goal: what runs on a fiber goes on as it was: locals, registers, rounding, at any depth, on any
- * thread; and who runs off its stack faults below it. */
+ * thread; who runs off its stack faults below it; and who looks at its calls comes to their end, at
+ * whatever moment. */
 #include "fiber.h"
 #include "test.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -244,6 +247,100 @@ static void who_runs_off_its_stack_faults_below_it(void)
     CHECK_EQ(WEXITSTATUS(status), 7);
 }
 
+/* ---- its calls ---------------------------------------------------------------------------- */
+
+#if defined(__GLIBC__) && defined(NOHI_FIBER_ASM)
+#include <execinfo.h>
+
+extern char nohi_fiber_begin[];
+
+static void count_calls(void *arg)
+{
+    walker *me = arg;
+    void *calls[64];
+    int count = backtrace(calls, 64);
+    CHECK(count > 1 && count < 16);
+    ptrdiff_t at = (char *)calls[count - 1] - nohi_fiber_begin;
+    CHECK(at > 0 && at < 32);
+    me->steps++;
+    nohi_fiber_switch(me->fiber, &here);
+}
+#else
+static void count_calls(void *arg)
+{
+    walker *me = arg;
+    me->steps++;
+    nohi_fiber_switch(me->fiber, &here);
+}
+#endif
+
+static void its_calls_end_where_it_begins(void)
+{
+    walker counter = {.steps = 0};
+    nohi_fiber_of_thread(&here);
+    counter.fiber = nohi_fiber_new(&env, SIZE, count_calls, &counter);
+    CHECK(counter.fiber != NULL);
+    nohi_fiber_switch(&here, counter.fiber);
+    CHECK_EQ(counter.steps, 1);
+    nohi_fiber_free(&env, counter.fiber);
+}
+
+static atomic_bool asked;
+
+/* ThreadSanitizer lets signals in here, and only for the fiber that runs. */
+static void let_signals_in(void)
+{
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    pthread_mutex_unlock(&lock);
+}
+
+static void bounce(void *arg)
+{
+    walker *me = arg;
+    for (;;) {
+        for (int i = 0; i < 100; i++) {
+            nohi_fiber_switch(me->fiber, &here);
+        }
+        let_signals_in();
+    }
+}
+
+/* There and back, nearly all the time in a switch. */
+static void shuttle(void *arg)
+{
+    walker *me = arg;
+    nohi_fiber_of_thread(&here);
+    me->fiber = nohi_fiber_new(&env, SIZE, bounce, me);
+    CHECK(me->fiber != NULL);
+    while (!atomic_load(&asked)) {
+        for (int i = 0; i < 100; i++) {
+            nohi_fiber_switch(&here, me->fiber);
+        }
+        let_signals_in();
+    }
+    nohi_fiber_free(&env, me->fiber);
+}
+
+static void who_switches_may_be_asked_for_its_calls(void)
+{
+    walker me = {.steps = 0};
+    void *thread;
+    char text[1024];
+    if (env.thread_stack == NULL) {
+        return;
+    }
+    atomic_store(&asked, false);
+    CHECK_OK(env.thread_start(env.world, shuttle, &me, "s", &thread));
+    for (int i = 0; i < 1000; i++) {
+        while (!env.thread_stack(env.world, thread, text, sizeof text)) {
+        }
+        CHECK(strlen(text) > 0);
+    }
+    atomic_store(&asked, true);
+    env.thread_join(env.world, thread);
+}
+
 static const test_case cases[] = {
     TEST(each_goes_on_as_it_was),
     TEST(from_any_depth),
@@ -251,6 +348,8 @@ static const test_case cases[] = {
     TEST(on_any_thread),
     TEST(each_rounds_in_its_own_way),
     TEST(who_runs_off_its_stack_faults_below_it),
+    TEST(its_calls_end_where_it_begins),
+    TEST(who_switches_may_be_asked_for_its_calls),
 };
 
 TEST_MAIN(cases)
