@@ -51,6 +51,11 @@ typedef struct noh_env {
     void (*thread_join)(void *world, void *thread);
     /* Frees the handle of a thread that will never be joined. */
     void (*thread_detach)(void *world, void *thread);
+    /* Writes what a thread of thread_start is doing at this moment into `ret_text`: its calls, the
+     * innermost first, "inner+0x12, outer+0x34", cut to `size` bytes with the final 0. Whoever calls
+     * keeps the thread from being joined or detached meanwhile. False: not possible here, or it does
+     * not answer soon. NULL: not possible; then the watchdog's reports have no stack. */
+    bool (*thread_stack)(void *world, void *thread, char *ret_text, size_t size);
     /* Processors this process may use, at least 1. */
     unsigned (*cpu_count)(void *world);
 
@@ -88,7 +93,9 @@ typedef struct noh_env {
     void (*log)(void *world, const noh_log_record *record);
 } noh_env;
 
-/* The real world: CLOCK_MONOTONIC, getrandom, POSIX threads, futex, malloc, mmap, stderr. */
+/* The real world: CLOCK_MONOTONIC, getrandom, POSIX threads, futex, malloc, mmap, stderr.
+ * Its threads take no signals but faults, and SIGURG, by which thread_stack asks; a program that has a
+ * handler for SIGURG keeps it, and gets no stacks. */
 NOH_API noh_env noh_env_default(void);
 
 #ifdef __cplusplus

@@ -4,11 +4,16 @@
  *
  * Purpose     noh_env_default(): the one place where the library meets the operating system.
  * Owner       Any thread. No function reads `world`, so a copy of this env may carry a world of its
- *             own for the members that it replaces.
+ *             own for the members that it replaces. What thread_stack keeps for the whole process
+ *             is under a lock of its own.
  * Invariants  ENV-1  a thread of ours takes no signal but the faults that it causes itself, so that
- *                    the handlers of the host program run on the threads of the host program.
+ *                    the handlers of the host program run on the threads of the host program; and
+ *                    SIGURG, unless the program has a handler for it when the thread starts.
  *             ENV-2  a wake that follows a change of the word is never lost: the kernel, or the
  *                    lock of the bucket, orders it with the last look at the word.
+ *             ENV-3  a thread that answers too late harms nobody: it writes to a pipe that is never
+ *                    closed, and touches no memory but its own. A signal that comes too late is
+ *                    ignored, as SIGURG is by default.
  * Why not     pthread_cond per sleeper on Linux: a futex needs no object to create and destroy, and
  *             the word is the state itself. Elsewhere a small table of locks takes its place. */
 #include "base.h"
@@ -42,6 +47,14 @@
 enum { GUARD_INSTALL = 102, GUARD_REMOVE = 103 };
 #endif
 
+#if defined(__GLIBC__)
+#define USE_BACKTRACE 1
+#include <execinfo.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <ucontext.h>
+#endif
+
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
 #endif
@@ -51,6 +64,9 @@ enum {
     LOOK_PAGES = 64,       /* at once, in pages_untouched */
     THREAD_NAME_SIZE = 16, /* the limit of Linux, with the final 0 */
     LOG_LINE_SIZE = 1400,  /* 1,023 bytes of text, a behavior's name, the rest */
+    STACK_SIGNAL = SIGURG, /* ignored by default, so it may come too late */
+    STACK_CALLS = 40,
+    STACK_WAIT_MS = 250, /* for a thread that takes no signals now */
 };
 
 /* ---- time and chance ---------------------------------------------------------------------- */
@@ -120,6 +136,12 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+static bool has_handler(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) != 0 ||
+           (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+}
+
 /* [ENV-1] All but the faults: blocked, those would kill the process past every crash handler. */
 static void signals_of_others(sigset_t *ret_set)
 {
@@ -127,6 +149,10 @@ static void signals_of_others(sigset_t *ret_set)
     sigfillset(ret_set);
     for (size_t i = 0; i < NOHI_COUNT(faults); i++) {
         sigdelset(ret_set, faults[i]);
+    }
+    struct sigaction action;
+    if (sigaction(STACK_SIGNAL, NULL, &action) == 0 && !has_handler(&action)) {
+        sigdelset(ret_set, STACK_SIGNAL);
     }
 }
 
@@ -190,6 +216,157 @@ static unsigned cpu_count(void *world)
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 ? (unsigned)online : 1;
 }
+
+/* ---- what a thread does ------------------------------------------------------------------- */
+
+#ifdef USE_BACKTRACE
+
+/* A thread's answer, written at once: below PIPE_BUF. */
+typedef struct thread_calls {
+    pthread_t thread;
+    void *interrupted; /* where; before it stand the calls of the signal itself */
+    int count;
+    void *calls[STACK_CALLS];
+} thread_calls;
+
+static void *interrupted_at(const void *context)
+{
+#if defined(__x86_64__)
+    return (void *)(uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return (void *)(uintptr_t)((const ucontext_t *)context)->uc_mcontext.pc;
+#else
+    (void)context;
+    return NULL;
+#endif
+}
+
+static void answer_with_calls(int signal, siginfo_t *info, void *context)
+{
+    (void)signal;
+    if (info->si_code != SI_QUEUE || info->si_pid != getpid()) {
+        return; // of a socket
+    }
+    int error = errno;
+    thread_calls answer = {.thread = pthread_self(), .interrupted = interrupted_at(context)};
+    answer.count = backtrace(answer.calls, STACK_CALLS);
+    ssize_t ignored = write(info->si_value.sival_int, &answer, sizeof answer); // full: no answer
+    (void)ignored;
+    errno = error;
+}
+
+static pthread_mutex_t stack_lock = PTHREAD_MUTEX_INITIALIZER; // one question at a time
+static int answers[2] = {-1, -1};
+static pid_t answers_of; // a child would share them with its parent
+
+/* [ENV-3] */
+static bool open_answers(void)
+{
+    if (answers_of != getpid() && pipe2(answers, O_CLOEXEC | O_NONBLOCK) == 0) {
+        answers_of = getpid();
+    }
+    return answers_of == getpid();
+}
+
+static bool await_answer(pthread_t thread, thread_calls *ret_calls)
+{
+    int64_t until_ns = read_clock(CLOCK_MONOTONIC) + STACK_WAIT_MS * INT64_C(1000000);
+    for (;;) {
+        while (read(answers[0], ret_calls, sizeof *ret_calls) == (ssize_t)sizeof *ret_calls) {
+            if (pthread_equal(ret_calls->thread, thread)) {
+                return true;
+            }
+        }
+        int64_t left_ns = until_ns - read_clock(CLOCK_MONOTONIC);
+        if (left_ns <= 0) {
+            return false;
+        }
+        struct pollfd answer = {.fd = answers[0], .events = POLLIN};
+        (void)poll(&answer, 1, (int)(left_ns / 1000000) + 1);
+    }
+}
+
+/* The handler stands only meanwhile. */
+static bool ask_for_calls(pthread_t thread, thread_calls *ret_calls)
+{
+    (void)backtrace(ret_calls->calls, 1); // the first one loads a library: not in the handler
+    while (read(answers[0], ret_calls, sizeof *ret_calls) > 0) {
+        // who answered too late
+    }
+    struct sigaction ours = {.sa_sigaction = answer_with_calls,
+                             .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+    struct sigaction before;
+    struct sigaction after;
+    if (sigaction(STACK_SIGNAL, NULL, &before) != 0 || has_handler(&before) ||
+        sigaction(STACK_SIGNAL, &ours, NULL) != 0) {
+        return false;
+    }
+    union sigval where = {.sival_int = answers[1]};
+    bool answered =
+        pthread_sigqueue(thread, STACK_SIGNAL, where) == 0 && await_answer(thread, ret_calls);
+    sigaction(STACK_SIGNAL, &before, &after);
+    if (has_handler(&after) && after.sa_sigaction != answer_with_calls) {
+        sigaction(STACK_SIGNAL, &after, NULL); // the program has taken the signal meanwhile
+    }
+    return answered;
+}
+
+/* Of "/path/program(function+0x12) [0x5566]" the function, or "program+0x3412" if it has no name. */
+static int print_call(char *text, size_t size, const char *symbol)
+{
+    const char *open = strrchr(symbol, '(');
+    const char *close = strrchr(symbol, ')');
+    if (open == NULL || close == NULL || close - open < 2) {
+        return snprintf(text, size, "%s", symbol);
+    }
+    const char *from = open + 1;
+    if (*from != '+') {
+        return snprintf(text, size, "%.*s", (int)(close - from), from);
+    }
+    const char *name = open;
+    while (name > symbol && name[-1] != '/') {
+        name--;
+    }
+    return snprintf(text, size, "%.*s%.*s", (int)(open - name), name, (int)(close - from), from);
+}
+
+static bool print_calls(thread_calls *calls, char *ret_text, size_t size)
+{
+    int first = 0;
+    for (int i = 0; i < calls->count; i++) {
+        first = calls->calls[i] == calls->interrupted ? i : first;
+    }
+    for (int i = first + 1; i < calls->count; i++) {
+        calls->calls[i] = (char *)calls->calls[i] - 1; // the call, not what comes after it
+    }
+    char **symbols = backtrace_symbols(calls->calls, calls->count);
+    if (symbols == NULL) {
+        return false;
+    }
+    size_t used = 0;
+    for (int i = first; i < calls->count && used < size; i++) {
+        used += (size_t)snprintf(ret_text + used, size - used, "%s", i == first ? "" : ", ");
+        if (used < size) {
+            used += (size_t)print_call(ret_text + used, size - used, symbols[i]);
+        }
+    }
+    free(symbols);
+    return used > 0;
+}
+
+static bool thread_stack(void *world, void *thread, char *ret_text, size_t size)
+{
+    (void)world;
+    thread_calls calls;
+    pthread_mutex_lock(&stack_lock);
+    bool answered = open_answers() && ask_for_calls(thread_of(thread), &calls);
+    pthread_mutex_unlock(&stack_lock);
+    return answered && print_calls(&calls, ret_text, size);
+}
+
+#else
+#define thread_stack NULL
+#endif
 
 /* ---- sleeping ----------------------------------------------------------------------------- */
 
@@ -463,6 +640,7 @@ noh_env noh_env_default(void)
         .thread_start = thread_start,
         .thread_join = thread_join,
         .thread_detach = thread_detach,
+        .thread_stack = thread_stack,
         .cpu_count = cpu_count,
         .park_wait = park_wait,
         .park_wake = park_wake,

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -20,6 +21,9 @@ static void every_member_is_there(void)
     CHECK_EQ(env.size, sizeof env);
     CHECK(env.now_ns != NULL && env.random != NULL && env.thread_start != NULL);
     CHECK(env.thread_join != NULL && env.thread_detach != NULL && env.cpu_count != NULL);
+#ifdef __GLIBC__
+    CHECK(env.thread_stack != NULL);
+#endif
     CHECK(env.park_wait != NULL && env.park_wake != NULL && env.relax != NULL);
     CHECK(env.alloc != NULL && env.free != NULL && env.log != NULL);
     CHECK(env.pages_reserve != NULL && env.pages_commit != NULL && env.pages_release != NULL);
@@ -102,6 +106,129 @@ static void a_detached_thread_runs(void)
     while (atomic_load(&inside.done) == 0) {
         sched_yield();
     }
+}
+
+/* ---- what a thread does ------------------------------------------------------------------- */
+
+typedef struct waiter {
+    noh_env env;
+    sem_t told;
+    atomic_int is_deaf; // takes no SIGURG
+    atomic_int begun;
+    int failed;
+} waiter;
+
+// Not static: its name is in the stack.
+void test_env_waits(waiter *r);
+NOHI_NOINLINE void test_env_waits(waiter *r)
+{
+    r->failed = sem_wait(&r->told);
+    atomic_fetch_add(&r->begun, 1); // so that the call is not the last thing it does
+}
+
+static void wait_until_told(void *arg)
+{
+    waiter *r = arg;
+    sigset_t urgent;
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGURG);
+    if (atomic_load(&r->is_deaf)) {
+        pthread_sigmask(SIG_BLOCK, &urgent, NULL);
+    }
+    atomic_store(&r->begun, 1);
+    while (atomic_load(&r->is_deaf)) {
+        sched_yield();
+    }
+    pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
+    test_env_waits(r);
+}
+
+static void *start_waiter(waiter *r)
+{
+    void *thread;
+    CHECK_EQ(sem_init(&r->told, 0, 0), 0);
+    CHECK_OK(r->env.thread_start(r->env.world, wait_until_told, r, "r", &thread));
+    while (atomic_load(&r->begun) == 0) {
+        sched_yield();
+    }
+    return thread;
+}
+
+static void end_waiter(waiter *r, void *thread)
+{
+    CHECK_EQ(sem_post(&r->told), 0);
+    r->env.thread_join(r->env.world, thread);
+    CHECK_EQ(r->failed, 0); // its call was not interrupted, or went on
+    CHECK_EQ(sem_destroy(&r->told), 0);
+}
+
+static void a_thread_says_what_it_does(void)
+{
+    waiter r = {.env = noh_env_default()};
+    if (r.env.thread_stack == NULL) {
+        return;
+    }
+    void *thread = start_waiter(&r);
+    char text[1024] = "";
+    while (strstr(text, "test_env_waits+") == NULL) { // it was not there yet
+        (void)r.env.thread_stack(r.env.world, thread, text, sizeof text);
+    }
+    char all[1024];
+    memcpy(all, text, sizeof all);
+    memset(text, 'x', sizeof text);
+    while (!r.env.thread_stack(r.env.world, thread, text, 10)) {
+    }
+    CHECK_EQ(strlen(text), 9);
+    CHECK_EQ(text[10], 'x');
+    CHECK_EQ(strncmp(all, text, 9), 0);
+    end_waiter(&r, thread);
+}
+
+static void a_thread_that_takes_no_signals_may_answer_later(void)
+{
+    waiter r = {.env = noh_env_default(), .is_deaf = 1};
+    if (r.env.thread_stack == NULL) {
+        return;
+    }
+    void *thread = start_waiter(&r);
+    char text[1024] = "";
+    CHECK(!r.env.thread_stack(r.env.world, thread, text, sizeof text));
+    atomic_store(&r.is_deaf, 0); // the signal comes, and harms nobody
+    while (!r.env.thread_stack(r.env.world, thread, text, sizeof text)) {
+    }
+    end_waiter(&r, thread);
+}
+
+static void be_urgent(int signal)
+{
+    (void)signal;
+}
+
+static void a_program_keeps_its_handler_for_urgent_data(void)
+{
+    waiter r = {.env = noh_env_default()};
+    if (r.env.thread_stack == NULL) {
+        return;
+    }
+    void *before = start_waiter(&r);
+    struct sigaction own = {.sa_handler = be_urgent};
+    struct sigaction old;
+    CHECK_EQ(sigaction(SIGURG, &own, &old), 0);
+    CHECK(old.sa_handler == SIG_DFL);
+    char text[64];
+    CHECK(!r.env.thread_stack(r.env.world, before, text, sizeof text));
+    surroundings inside = {.name = ""};
+    void *after;
+    CHECK_OK(r.env.thread_start(r.env.world, look_around, &inside, "s", &after));
+    r.env.thread_join(r.env.world, after);
+    CHECK_EQ(sigismember(&inside.blocked, SIGURG), 1);
+    CHECK_EQ(sigaction(SIGURG, &old, &own), 0);
+    CHECK(own.sa_handler == be_urgent);
+    while (!r.env.thread_stack(r.env.world, before, text, sizeof text)) {
+    }
+    CHECK_EQ(sigaction(SIGURG, NULL, &own), 0);
+    CHECK(own.sa_handler == SIG_DFL);
+    end_waiter(&r, before);
 }
 
 static void parking_returns_at_once_when_the_word_has_changed(void)
@@ -264,6 +391,9 @@ static const test_case cases[] = {
     TEST(random_bits_do_not_repeat),
     TEST(a_thread_has_its_name_and_takes_no_signals_of_others),
     TEST(a_detached_thread_runs),
+    TEST(a_thread_says_what_it_does),
+    TEST(a_thread_that_takes_no_signals_may_answer_later),
+    TEST(a_program_keeps_its_handler_for_urgent_data),
     TEST(parking_returns_at_once_when_the_word_has_changed),
     TEST(parking_ends_after_its_time),
     TEST(one_wake_wakes_every_sleeper),
