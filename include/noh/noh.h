@@ -77,6 +77,14 @@ typedef struct noh_options {
                                  may get in, and as many as are put aside (noh_stash). A bound
                                  given at spawn is exact. */
     int64_t stop_timeout_ns; /* what noh_system_free waits for actors to drain; 0: 5 s */
+    int64_t watchdog_ns;     /* a handler that holds its worker, or event loop, for so long is
+                                reported, once: a line of the log, NOH_LOG_WARNING, names behavior,
+                                message, time and, where it runs on a worker, the calls it is in.
+                                The other actors of that worker go on elsewhere. One that waits
+                                holds nobody. 0: 1 s; looked at each quarter of it, but not more
+                                often than each millisecond. NOH_FOREVER: no watchdog, and no
+                                thread for it. The calls are asked for by a signal (env.h): what
+                                cannot be restarted, as poll and nanosleep, may return EINTR. */
     const noh_env *env;      /* copied; NULL: noh_env_default() */
     unsigned blocking_max;   /* threads for noh_blocking; 0: 64; at most 1,024 */
 } noh_options;

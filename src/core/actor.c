@@ -630,7 +630,7 @@ static void run_last_hook(nohi_worker *w, nohi_actor *a)
     self->message = NULL;
     self->answer_state = NOHI_UNANSWERED;
     self->in_handler = true;
-    store_relaxed(&w->running_type, NULL); /* counter: for the stop report */
+    store_relaxed(&w->running_type, NULL); /* counter: for reports */
     noh_err err = hook(self, nohi_actor_state(a), exit);
     self->in_handler = in_turns;
     if (err != NOH_OK) {

@@ -537,6 +537,8 @@ static void stand_up(nohi_worker *w)
     case NOHI_ASLEEP:
         sub_relaxed(&system->asleep, 1);
         break;
+    case NOHI_ALONE:
+        break;
     }
     w->policy.posture = NOHI_UP;
 }
@@ -546,6 +548,7 @@ int64_t nohi_policy_lie_down(nohi_worker *w)
     nohi_system *system = w->system;
     uint32_t nobody = 0;
     if (system->worker_count == 1) {
+        w->policy.posture = NOHI_ALONE;
         return NOH_FOREVER;
     }
     if (w->policy.posture == NOHI_ASLEEP) {
@@ -595,6 +598,7 @@ void nohi_policy_get_up(nohi_worker *w)
         return;
     }
     stand_up(w);
+    nohi_watchdog_rouse(w->system);                     /* WDG-1 */
     uint32_t asleep = load_relaxed(&w->system->asleep); /* our own change to it, or a later one */
     if (asleep != 0 && asleep < DOZER) {
         nohi_policy_want_watcher(w);
@@ -605,7 +609,8 @@ bool nohi_policy_lie_again(nohi_worker *w, nohi_posture before)
 {
     nohi_system *system = w->system;
     uint32_t one = before == NOHI_ASLEEP ? 1 : DOZER; /* its thread may sleep for so long */
-    if (before == NOHI_UP) {
+    if (before == NOHI_UP || before == NOHI_ALONE) {
+        w->policy.posture = before;
         return true;
     }
     w->policy.posture = before == NOHI_ASLEEP ? NOHI_ASLEEP : NOHI_DOZING;

@@ -13,6 +13,7 @@ typedef enum nohi_posture {
     NOHI_WATCHING, /* naps, and looks at the busy ones each time */
     NOHI_DOZING,   /* looks at the others now and then */
     NOHI_ASLEEP,   /* until it is woken */
+    NOHI_ALONE,    /* the same; there are no others */
 } nohi_posture;
 
 /* What a worker knows about one behavior. */

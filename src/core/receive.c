@@ -51,7 +51,7 @@ NOHI_INLINE void call(noh_self *self, nohi_actor *a, noh_handler_fn fn, void *st
                       nohi_message *message)
 {
     bool told = message->kind == NOHI_TELL;
-    store_relaxed(&self->worker->running_type, message->type); /* counter: for the stop report */
+    store_relaxed(&self->worker->running_type, message->type); /* counter: for reports */
     self->message = message;
     if (!told) {
         self->answer_state = NOHI_UNANSWERED;
@@ -241,6 +241,7 @@ void nohi_receive_left(nohi_worker *w, nohi_actor *a)
         nohi_policy_sample_end(w, a);
         w->policy.flow_home = NOHI_STAY; /* who waits moves when it is woken */
     }
+    bump(&w->counts.waited);
     a->flags = (uint8_t)((a->flags | NOHI_WAITING) & ~NOHI_QUEUED);
     bool runs = wait->once || nohi_strand_has_news(a, wait); /* STR-3 */
     if (a->flags & NOHI_SIGNALED) {
@@ -292,7 +293,7 @@ NOHI_INLINE void handle_told(noh_self *self, nohi_actor *a, const noh_behavior *
 {
     void *state = NOHI_LIKELY(nohi_state_is_inline(behavior)) ? a->state : a->state_block;
     self->message = message;
-    store_relaxed(&self->worker->running_type, message->type); /* counter: for the stop report */
+    store_relaxed(&self->worker->running_type, message->type); /* counter: for reports */
     noh_err err = handler->fn(self, state, nohi_message_body(message));
     nohi_worker *w = self->worker; /* RCV-6 */
     if (NOHI_UNLIKELY(err != NOH_OK)) {

@@ -389,6 +389,7 @@ NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
     wait->over = false;
     wait->news = false;
     wait->since_ns = w->policy.seen_ns;
+    wait->running = load_relaxed(&w->running_type); /* private */
     nohi_seat_take(w, self->ref, wait);
     self->actor->extra->wait = wait;
     self->takes = 0;
@@ -397,9 +398,11 @@ NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
 
 NOHI_INLINE void end_wait(noh_self *self, nohi_wait *wait)
 {
-    count_in_hand(self->worker, self, UINT64_MAX);
+    nohi_worker *w = self->worker;
+    store_relaxed(&w->running_type, wait->running); /* counter: for reports */
+    count_in_hand(w, self, UINT64_MAX);
     self->actor->extra->wait = NULL;
-    nohi_seat_leave(self->worker, wait);
+    nohi_seat_leave(w, wait);
 }
 
 /* Goes elsewhere, and comes back when the wait is over, or there is news for its filter. */

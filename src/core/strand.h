@@ -60,6 +60,7 @@ struct nohi_wait {
     noh_err err;       /* TIMEOUT, STOPPED */
     nohi_message *got; /* taken out of the queue */
     nohi_strand *strand;
+    const noh_type *running; /* what its worker ran */
     nohi_letter *seen; /* the last of the queue that was looked at; NULL: none */
 };
 

@@ -54,7 +54,7 @@ noh_err noh_system_new(const noh_options *options, noh_system **ret_system)
 {
     noh_options o = options == NULL ? (noh_options){.size = 0} : *options;
     if (ret_system == NULL || o.workers > NOHI_WORKERS_MAX || o.stop_timeout_ns < 0 ||
-        o.blocking_max > NOHI_HELPERS_MAX || (o.size != 0 && o.size < sizeof o) ||
+        o.blocking_max > NOHI_HELPERS_MAX || o.watchdog_ns < 0 || (o.size != 0 && o.size < sizeof o) ||
         (o.env != NULL && o.env->size < sizeof *o.env)) {
         return NOH_E_INVAL;
     }
@@ -131,6 +131,7 @@ static noh_err start(nohi_system *system)
     }
     if (err != NOH_OK) {
         close_all(system);
+        nohi_watchdog_end(system);
         join_workers(system);
         nohi_system_release(system);
     }
@@ -166,7 +167,7 @@ static noh_err start_workers(nohi_system *system)
             return err;
         }
     }
-    return NOH_OK;
+    return nohi_watchdog_start(system);
 }
 
 /* Homes keep their kind: whoever notifies one asks for it without a lock. */
@@ -518,6 +519,7 @@ noh_err noh_system_free(noh_system *system)
     noh_err err = noh_system_stop(system, system->options.stop_timeout_ns);
     close_all(system);
     nohi_blocking_close(system, err == NOH_OK);
+    nohi_watchdog_end(system);
     if (err == NOH_OK) {
         join_workers(system);
     } else {
@@ -675,7 +677,8 @@ noh_err noh_system_stats(noh_system *system, noh_stats *ret_stats)
     if (system == NULL || ret_stats == NULL) {
         return NOH_E_INVAL;
     }
-    noh_stats stats = {.workers = system->worker_count};
+    noh_stats stats = {.workers = system->worker_count,
+                       .stuck = load_relaxed(&system->watchdog.reports)}; /* counter */
     stats.actors = alive(system, &stats.spawned);
     pthread_mutex_lock(&system->lock);
     stats.threads = system->threads;

@@ -6,6 +6,7 @@
 #include "blocking.h"
 #include "counted.h"
 #include "map.h"
+#include "watchdog.h"
 #include "worker.h"
 
 enum { NOHI_SUBSCRIBERS_MAX = 16, NOHI_TIMER_PAGE = 1024, NOHI_TIMER_PAGES = 8192 };
@@ -35,6 +36,7 @@ struct noh_system {
     atom(uint32_t) watcher;    /* the worker that looks at the busy ones, + 1, or 0; policy.c */
     atom(uint32_t) asleep;     /* workers that doze, and that sleep: policy.c, rule 3 */
     atom(nohi_seats *) seats;  /* circle.h; only ever more */
+    nohi_watchdog watchdog;
     bool spins;                /* more than one processor: a short busy wait may pay */
 
     pthread_mutex_t lock; /* threads come and go; timer pages */

@@ -363,6 +363,7 @@ void nohi_worker_run(nohi_worker *w, int64_t until_ns)
     nohi_fiber_of_thread(&base);
     w->base = &base;
     const nohi_trap *before = nohi_trap_enter(&w->trap);
+    nohi_watchdog_rouse(w->system); /* WDG-1 */
     nohi_worker_look_at_timers(w, nohi_now(w->system));
     do {
         if (nohi_hint_is_raised(&w->mail)) {

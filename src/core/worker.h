@@ -90,7 +90,18 @@ typedef struct nohi_counts {
     atom(uint64_t) dead[NOH_DEAD_REASONS];
     atom(uint64_t) spawned;
     atom(uint64_t) ended;
+    atom(uint64_t) waited; /* turns whose handler waits now, or still */
 } nohi_counts;
+
+/* In which handler a home was seen, if any; the watchdog's. */
+typedef struct nohi_seen {
+    noh_ref ref; /* or none */
+    const noh_behavior *behavior;
+    const noh_type *type; /* NULL: a last hook */
+    uint64_t acts;
+    int64_t since_ns;
+    bool reported;
+} nohi_seen;
 
 /* A home of actors. Never freed before the system, so that a late announcer finds it. */
 struct nohi_worker {
@@ -150,7 +161,7 @@ struct nohi_worker {
     atom(uint64_t) in_hand;         /* of handlers that wait: began to here, less went on here */
 
     alignas(NOHI_CACHELINE) nohi_counts counts;
-    atom(const noh_type *) running_type; /* of the message in hand, or last; for the stop report */
+    atom(const noh_type *) running_type; /* of the message in hand, or last; for reports */
     nohi_lease
         lease; /* NOHI_NOWHERE: plain threads; host loops between two runs, so that their sends
                          take the long way, which wakes them */
@@ -164,6 +175,8 @@ struct nohi_worker {
     nohi_bell bell;            /* HOST: around host_wake */
     atom(uint32_t) host_waits; /* HOST: it sleeps in a call of its own, not in its loop */
     nohi_balance balance;      /* policy.h */
+
+    nohi_seen seen; /* the watchdog alone */
 };
 
 /* In a handler, or on a plain thread: not what a handler has left behind, and not in a filter. */

@@ -131,6 +131,21 @@ NOHI_INLINE bool nohi_park_is_idle(nohi_park *park)
     return seen == NOHI_RESTING || seen == NOHI_PARKED;
 }
 
+/* The same in its last look before it sleeps itself, of a thread that others rouse when they get up:
+ * between announce and wait, of its own park. */
+NOHI_INLINE bool nohi_park_is_still_asleep(nohi_park *park)
+{
+    uint32_t seen = load_seq_cst(&park->word); /* PRK-1: getting up is what is published */
+    return seen == NOHI_PARKED || seen == NOHI_CLOSED;
+}
+
+/* Does another thread act for it? A hint. Any thread. */
+NOHI_INLINE bool nohi_park_is_locked(nohi_park *park)
+{
+    uint32_t seen = load_relaxed(&park->word); /* told to people only */
+    return seen == NOHI_LOCKED || seen == NOHI_LOCKED_WAKE;
+}
+
 /* Called after work was pushed. Any thread. */
 NOHI_INLINE nohi_duty nohi_park_claim(nohi_park *park)
 {

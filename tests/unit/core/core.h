@@ -79,7 +79,7 @@ static inline void core_shut_gate(core_gate *gate)
 
 /* ---- the world ----------------------------------------------------------------------------- */
 
-enum { CORE_LINES = 64, CORE_LINE_SIZE = 320 };
+enum { CORE_LINES = 64, CORE_LINE_SIZE = 1024 };
 
 typedef struct core_line {
     noh_log_level level;
@@ -202,6 +202,9 @@ static inline noh_system *core_system(core_world *world, unsigned workers,
         o = *options;
     }
     o.workers = workers;
+    if (o.watchdog_ns == 0 && atomic_load(&world->clock_is_set)) {
+        o.watchdog_ns = NOH_FOREVER; /* it would nap on a clock that stands still */
+    }
     o.env = &world->env;
     noh_system *system = NULL;
     CHECK_OK(noh_system_new(&o, &system));
