@@ -7,7 +7,6 @@
 #include "test.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -278,11 +277,11 @@ static void its_calls_end_where_it_begins(void)
 {
     walker counter = {.steps = 0};
     nohi_fiber_of_thread(&here);
-    counter.fiber = nohi_fiber_new(&env, SIZE, count_calls, &counter);
+    counter.fiber = new_fiber(count_calls, &counter);
     CHECK(counter.fiber != NULL);
     nohi_fiber_switch(&here, counter.fiber);
     CHECK_EQ(counter.steps, 1);
-    nohi_fiber_free(&env, counter.fiber);
+    free_fiber(counter.fiber);
 }
 
 static atomic_bool asked;
@@ -311,7 +310,7 @@ static void shuttle(void *arg)
 {
     walker *me = arg;
     nohi_fiber_of_thread(&here);
-    me->fiber = nohi_fiber_new(&env, SIZE, bounce, me);
+    me->fiber = new_fiber(bounce, me);
     CHECK(me->fiber != NULL);
     while (!atomic_load(&asked)) {
         for (int i = 0; i < 100; i++) {
@@ -319,11 +318,12 @@ static void shuttle(void *arg)
         }
         let_signals_in();
     }
-    nohi_fiber_free(&env, me->fiber);
+    free_fiber(me->fiber);
 }
 
 static void who_switches_may_be_asked_for_its_calls(void)
 {
+    noh_env env = noh_env_default();
     walker me = {.steps = 0};
     void *thread;
     char text[1024];
