@@ -15,8 +15,8 @@ NOH_NO_STATE(other);
 /* Nobody would write this: it ends when it is too long. */
 static noh_err on_search(noh_self *self, searcher *me, const search *m)
 {
-    noh_stats stats = {.stuck = 0};
-    while (stats.stuck == 0) {
+    noh_stats stats = {.long_handlers = 0};
+    while (stats.long_handlers == 0) {
         noh_system_stats(noh_self_system(self), &stats);
     }
     return noh_tell(self, m->judge, finding, .text = "found after all");

@@ -48,7 +48,7 @@ typedef struct noh_stats {
     uint64_t names;            /* registered now */
     unsigned blocking_threads; /* of noh_blocking, idle ones included; at most blocking_max */
     unsigned blocking_queued;  /* calls of noh_blocking that wait for one */
-    uint64_t stuck;            /* handlers that were reported for `watchdog_ns`, ever */
+    uint64_t long_handlers;    /* reported for `watchdog_ns`, ever */
 } noh_stats;
 
 /* Errors: INVAL. Any thread. */

@@ -678,7 +678,7 @@ noh_err noh_system_stats(noh_system *system, noh_stats *ret_stats)
         return NOH_E_INVAL;
     }
     noh_stats stats = {.workers = system->worker_count,
-                       .stuck = load_relaxed(&system->watchdog.reports)}; /* counter */
+                       .long_handlers = load_relaxed(&system->watchdog.reports)}; /* counter */
     stats.actors = alive(system, &stats.spawned);
     pthread_mutex_lock(&system->lock);
     stats.threads = system->threads;

@@ -64,6 +64,7 @@ static void put_in_hand(noh_self *self, nohi_message *message)
     self->message = message;
     self->answer_state = NOHI_UNANSWERED;
     self->promised = false;
+    store_relaxed(&self->worker->running_type, message->type); /* counter: for reports */
     bump(&self->worker->counts.handled);
 }
 

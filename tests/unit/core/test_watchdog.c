@@ -98,7 +98,7 @@ static uint64_t counted_reports(noh_system *system)
 {
     noh_stats stats;
     CHECK_OK(noh_system_stats(system, &stats));
-    return stats.stuck;
+    return stats.long_handlers;
 }
 
 /* The n-th line about a handler, from 0. */
@@ -324,6 +324,30 @@ static void a_handler_that_has_waited_is_reported_by_its_own_message(void)
     core_end(&world, system);
 }
 
+static noh_err receive_and_spin(noh_self *self, void *arg)
+{
+    const noh_type *type;
+    const void *message;
+    CHECK_OK(noh_receive(self, NOH_FOREVER, &type, &message));
+    const spin *m = noh_as(spin, type, message);
+    CHECK(m != NULL);
+    noh_ref home = m->home;
+    test_watchdog_spins(m->reports);
+    return noh_tell(self, home, spun, .who = noh_self_ref(self));
+}
+
+static void a_process_is_reported_with_what_it_has_received(void)
+{
+    noh_system *system = start(1, budget_ns);
+    noh_self *self = noh_system_self(system);
+    noh_ref ref = noh_spawn_fn(self, receive_and_spin, NULL, NULL);
+    CHECK_OK(noh_tell(self, ref, spin, .reports = 1, .home = noh_self_ref(self)));
+    (void)CORE_RECEIVE(spun, self);
+    CHECK_EQ(reports(), 1);
+    expect_report(0, ref, "its worker", "the handler of spin");
+    core_end(&world, system);
+}
+
 static void ring(void *ctx)
 {
     (void)ctx;
@@ -396,7 +420,7 @@ static void there_need_not_be_one(void)
     pthread_mutex_unlock(&world.fault.lock);
     noh_stats stats;
     CHECK_OK(noh_system_stats(system, &stats));
-    CHECK_EQ(stats.stuck, 0);
+    CHECK_EQ(stats.long_handlers, 0);
     core_end(&world, system);
     noh_system *none = NULL;
     CHECK_ERR(noh_system_new(&(noh_options){.watchdog_ns = -1}, &none), NOH_E_INVAL);
@@ -463,6 +487,7 @@ static const test_case cases[] = {
     TEST(who_waits_holds_nobody),
     TEST(who_waits_again_and_again_holds_nobody),
     TEST(a_handler_that_has_waited_is_reported_by_its_own_message),
+    TEST(a_process_is_reported_with_what_it_has_received),
     TEST(a_handler_on_an_event_loop_is_reported),
     TEST(a_handler_on_a_thread_that_calls_is_reported),
     TEST(it_sleeps_while_nobody_has_anything_to_do),
