@@ -34,7 +34,7 @@ struct nohi_seat {
     atom(uint64_t) on;
     atom(const noh_type *) type;
     atom(uint32_t) kind; /* nohi_wait_kind */
-    nohi_seat *next;    /* free; its worker */
+    nohi_seat *next;     /* free; its worker */
 };
 
 /* A PROBE, or a FORWARDED, has come for `a`, which waits, or not (NULL). Takes it over. True: the wait is

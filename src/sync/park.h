@@ -37,6 +37,8 @@
  * Ordering    sleeper:   PARKED seq_cst; look at the queues seq_cst
  *             publisher: push seq_cst; look at `word` seq_cst
  *                        store buffering: at least one of the two sees the other    PRK-1
+ *             The same for one who sleeps while others do, the watchdog: what is published is that
+ *             somebody gets up, by claim or lock; the last look is is_still_asleep       PRK-1
  *             locker:    raise the hint; unlock seq_cst (release)  <->  leave load acquire, then the
  *                        look at the hint: what was left behind is seen             PRK-1
  *             rest store release, announce store seq_cst  <->  lock cas seq_cst (acquire)    PRK-2
