@@ -236,6 +236,13 @@ NOH_API bool noh_type_equal(const noh_type *a, const noh_type *b);
     typedef A noh_answer_of_##T; \
     NOH_DESCRIBE_N(T, &noh_type_##A, __VA_ARGS__)
 
+/* NOH_LIST(people, person): a message that is a list of others,
+ * struct people { struct { const person *items; size_t count; } list; }. What futures are joined to,
+ * filtered and reduced from. */
+#define NOH_LIST(L, T) \
+    NOH_MESSAGE(L, (list, struct, T, list)); \
+    typedef T noh_item_of_##L
+
 /* For a library that owns its messages: the struct and an extern descriptor in its header
  * (`api` is its export attribute), NOH_DEFINE_MESSAGE / NOH_DEFINE_REQUEST in one of its files. */
 #define NOH_DECLARE_MESSAGE(api, ...) \

@@ -16,6 +16,7 @@
  *   waiting    noh_receive, noh_receive_only, noh_receive_if, noh_sleep, noh_blocking; noh_await,
  *              noh_call, noh_join
  *   answers    noh_reply, noh_reply_error, noh_forward, noh_promise_take
+ *   futures    noh_await_all, noh_await_any, noh_future_map and others, noh_future_open
  *   names      noh_register, noh_unregister, noh_lookup
  *   time       noh_after, noh_every, noh_timer_cancel, noh_idle_after
  *   host loop  noh_host_new, noh_host_run: actors on the event loop of your program
@@ -507,8 +508,8 @@ NOH_API noh_err noh_await_value(noh_self *self, noh_future future, const noh_typ
 NOH_API noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type,
                                const void *message, void *ret_answer);
 
-/* Gives up on an answer; a late one becomes a dead letter. SPENT if it was used already. With
- * self. */
+/* Gives up on an answer; a late one becomes a dead letter. Of a derived future (see "futures"), on all
+ * that it is made of. SPENT if it was used already. With self. */
 NOH_API noh_err noh_future_cancel(noh_self *self, noh_future future);
 
 /* In the handler of an answer: the future it answers. Elsewhere {0}. With self. */
@@ -610,17 +611,16 @@ NOH_API noh_err noh_reply_error(noh_self *self, noh_err code, const char *text);
  * hand), ANSWERED (it was answered, forwarded or promised before). */
 NOH_API noh_err noh_forward(noh_self *self, noh_ref to);
 
-/* The duty to answer later. Belongs to the actor that took it; when that ends, the asker gets
- * STOPPED. A plain value. */
-typedef struct noh_promise {
-    uint64_t bits;
-} noh_promise;
+/* The duty to answer later: of noh_promise_take, or of noh_future_open. A plain value; as a message,
+ * other messages may have it as a field: (struct, noh_promise, done). Do not read its fields. */
+NOH_DECLARE_MESSAGE(NOH_API, noh_promise, (uint64_t, bits), (noh_ref, owner), (uint32_t, place));
 
-/* Takes the duty to answer the message in hand out of this turn.
- * Errors: INVAL, NOMEM, NOBODY, ANSWERED. */
+/* Takes the duty to answer the message in hand out of this turn. It belongs to this actor; when that
+ * ends, the asker gets STOPPED. Errors: INVAL, NOMEM, NOBODY, ANSWERED. */
 NOH_API noh_err noh_promise_take(noh_self *self, noh_promise *ret_promise);
 /*     noh_promise_keep(self, me->promise, sum, .value = 4);
- * Errors: those of noh_reply; ANSWERED for a promise kept before. With self. */
+ * Errors: those of noh_reply; ANSWERED for a promise that was kept before, or whose future was given up;
+ * GONE: the owner of the future has ended. With self. */
 #define noh_promise_keep(self, promise, ...) \
     noh_promise_keep_value(self, promise, NOH_TYPE_OF_FIRST_(__VA_ARGS__), NOH_VALUE(__VA_ARGS__))
 NOH_API noh_err noh_promise_keep_value(noh_self *self, noh_promise promise, const noh_type *type,
@@ -628,6 +628,108 @@ NOH_API noh_err noh_promise_keep_value(noh_self *self, noh_promise promise, cons
 /* Answers with an error, as noh_reply_error does. Errors: those of noh_reply_error. With self. */
 NOH_API noh_err noh_promise_fail(noh_self *self, noh_promise promise, noh_err code,
                                  const char *text);
+
+/* ---- futures ------------------------------------------------------------------------------ */
+
+/* A future is used once, by the self that has it: awaited, cancelled, taken over by one that is derived
+ * from it, or, in an actor, by the handler that gets its answer as a message because nobody waits for
+ * it. After that, and with another self, each of these calls gives SPENT.
+ *
+ * A derived future has sources, whose answers a function makes into its own. The function runs once,
+ * with the self that has it: when it is awaited and all sources are there; or, in an actor, when all are
+ * there and nobody waits for it: then its answer comes as a message of its type, like any other. So this
+ * is "then", and what was told meanwhile is handled meanwhile:
+ *     noh_ask(self, shop, find, &found, .what = "tea");
+ *     noh_future_map(self, found, offer, priced, add_tax, NULL, &then);       and on_priced goes on
+ * The first source that is an error is the answer at once, and the others are given up; so is what else a
+ * future is made of when it is cancelled, or not there in time. A time-out is that of all of it.
+ * The function borrows what it gets, and may take a box out of it; of what it writes, text, bytes and
+ * lists are copied when it returns, boxes are moved. An error that it returns is the answer. It may send
+ * and ask, but not wait (CONTEXT). `ctx` is borrowed until then.
+ * Errors of all of them: INVAL, NOMEM, LIMIT (65,536 open asks and futures), SPENT: nothing was done.
+ * A source of another type gives WRONG_TYPE as the answer. With self. */
+
+/* noh_err add_tax(noh_self *self, void *ctx, const offer *from, priced *to): `*to` is zero before. */
+typedef noh_err noh_future_map_fn(noh_self *self, void *ctx, const void *from, void *to);
+#define noh_future_map(self, future, T, U, fn, ctx, ret_future) \
+    noh_future_map_value( \
+        self, future, NOH_TYPE(T), NOH_TYPE(U), \
+        (noh_future_map_fn *)_Generic((fn), noh_err(*)(noh_self *, void *, const T *, U *) \
+                                      : (fn)), \
+        ctx, ret_future)
+NOH_API noh_err noh_future_map_value(noh_self *self, noh_future future, const noh_type *from,
+                                     const noh_type *to, noh_future_map_fn *fn, void *ctx,
+                                     noh_future *ret_future);
+
+/* Several of one type to a list of them, in their order. `L` is declared with NOH_LIST; `count` > 0.
+ *     noh_future_join(self, futures, 3, people, &joined); */
+#define noh_future_join(self, futures, count, L, ret_future) \
+    noh_future_join_value(self, futures, count, NOH_TYPE(L), ret_future)
+NOH_API noh_err noh_future_join_value(noh_self *self, const noh_future *futures, size_t count,
+                                      const noh_type *list, noh_future *ret_future);
+
+/* A list to those of its items that the function says true to, in their order.
+ *     bool is_grown_up(noh_self *self, void *ctx, const person *item) */
+typedef bool noh_future_filter_fn(noh_self *self, void *ctx, const void *item);
+#define noh_future_filter(self, future, L, fn, ctx, ret_future) \
+    noh_future_filter_value(self, future, NOH_TYPE(L), \
+                            (noh_future_filter_fn *)_Generic( \
+                                (fn), bool (*)(noh_self *, void *, const noh_item_of_##L *) \
+                                : (fn)), \
+                            ctx, ret_future)
+NOH_API noh_err noh_future_filter_value(noh_self *self, noh_future future, const noh_type *list,
+                                        noh_future_filter_fn *fn, void *ctx,
+                                        noh_future *ret_future);
+
+/* A list to one value, which begins as a copy of `*initial` and to which the function adds each item;
+ * of an empty list it is the initial one. It has no boxes or shared payloads (INVAL).
+ *     noh_err add_age(noh_self *self, void *ctx, total *so_far, const person *item) */
+typedef noh_err noh_future_reduce_fn(noh_self *self, void *ctx, void *so_far, const void *item);
+#define noh_future_reduce(self, future, L, U, fn, ctx, initial, ret_future) \
+    noh_future_reduce_value( \
+        self, future, NOH_TYPE(L), NOH_TYPE(U), \
+        (noh_future_reduce_fn *)_Generic( \
+            (fn), noh_err(*)(noh_self *, void *, U *, const noh_item_of_##L *): (fn)), \
+        ctx, _Generic((initial), const U *: (initial), U *: (initial)), ret_future)
+NOH_API noh_err noh_future_reduce_value(noh_self *self, noh_future future, const noh_type *list,
+                                        const noh_type *to, noh_future_reduce_fn *fn, void *ctx,
+                                        const void *initial, noh_future *ret_future);
+
+/* Waits for all answers, `timeout_ns` together, and writes them to the array `ret_answers` when all are
+ * there and none is an error. As after noh_await, what they point to stays until the next wait, and
+ * boxes in them are the caller's.
+ *     sum sums[3];
+ *     noh_await_all(self, futures, 3, sum, NOH_SECOND, sums, &failed);
+ * The first error that comes is returned at once, `*ret_failed` (or NULL) says whose it is, and nothing
+ * is written to `ret_answers`. On any error but INVAL and CONTEXT all futures are used up: those still
+ * open are given up. `count` may be 0. Errors: those of noh_await, NOMEM, LIMIT. With self; waits. */
+#define noh_await_all(self, futures, count, T, timeout_ns, ret_answers, ret_failed) \
+    noh_await_all_value(self, futures, count, NOH_TYPE(T), timeout_ns, \
+                        NOH_CHECKED(T, &(ret_answers)[0]), ret_failed)
+NOH_API noh_err noh_await_all_value(noh_self *self, const noh_future *futures, size_t count,
+                                    const noh_type *type, int64_t timeout_ns, void *ret_answers,
+                                    size_t *ret_failed);
+
+/* Waits until one of them is there, answer or error, and says which; it stays as it is, and noh_await
+ * gives it at once. Those that are used up are passed over, so this ends with SPENT, with all taken in
+ * the order in which they came:
+ *     while ((err = noh_await_any(self, futures, 3, NOH_FOREVER, &i)) == NOH_OK) {
+ *         err = noh_await(self, futures[i], sum, 0, &sums[i]);
+ *     }
+ * With one future and no time it is a look whether that is there. On an error all stay as they are.
+ * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT, SPENT (all are), those of waiting. With self; waits. */
+NOH_API noh_err noh_await_any(noh_self *self, const noh_future *futures, size_t count,
+                              int64_t timeout_ns, size_t *ret_index);
+
+/* A future that is set from outside: whoever has the promise, in this actor or in another, on any thread,
+ * answers with noh_promise_keep or noh_promise_fail. The first one does; the others get ANSWERED. Send
+ * it on in a message. Nobody notices that whoever has it forgets it, or ends: give noh_await a time.
+ *     noh_future_open(self, sum, &future, &promise);
+ * Errors: INVAL, NOMEM, LIMIT. With self. */
+#define noh_future_open(self, T, ret_future, ret_promise) \
+    noh_future_open_value(self, NOH_TYPE(T), ret_future, ret_promise)
+NOH_API noh_err noh_future_open_value(noh_self *self, const noh_type *type, noh_future *ret_future,
+                                      noh_promise *ret_promise);
 
 /* ---- names -------------------------------------------------------------------------------- */
 

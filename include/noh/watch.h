@@ -30,7 +30,8 @@ enum { NOH_DEAD_REASONS = 8 };
 typedef struct noh_ledger {
     uint64_t sent;
     uint64_t handled;
-    uint64_t queued; /* counted by walking the mailboxes, not derived from the others; and what is in
+    uint64_t
+        queued; /* counted by walking the mailboxes, not derived from the others; and what is in
                         hand of handlers that wait */
     uint64_t dead[NOH_DEAD_REASONS];
 } noh_ledger;

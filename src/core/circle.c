@@ -185,7 +185,7 @@ static bool meet_probe(nohi_worker *w, nohi_actor *a, nohi_wait *wait, nohi_mess
 {
     const probe *p = nohi_message_body(message);
     noh_ref own = nohi_actor_ref(w->slots, a);
-    bool waits = wait != NULL && wait->kind == NOHI_WAIT_ANSWER;
+    bool waits = wait != NULL && nohi_wait_is_for_answer(wait);
     if (p->wait == 0) {
         drop_request(w, a, wait, message->from, message->number);
         nohi_message_free_block(&w->pool, message);
@@ -219,7 +219,7 @@ bool nohi_circle_obey(nohi_worker *w, nohi_actor *a, nohi_wait *wait, nohi_messa
     uint32_t number = message->number;
     nohi_ask_passed_on(a, number, message->from, to);
     nohi_message_free_block(&w->pool, message);
-    if (wait != NULL && wait->kind == NOHI_WAIT_ANSWER && wait->number == number) {
+    if (wait != NULL && nohi_wait_is_for_answer(wait) && wait->number == number) {
         wait->asked = true; /* CIR-1 */
         if (wait->seat != NULL) {
             store_relaxed(&wait->seat->on, to.bits); /* counter */
@@ -303,6 +303,9 @@ static noh_wait_why why(uint32_t kind, const noh_type *type)
     switch ((nohi_wait_kind)kind) {
     case NOHI_WAIT_ANSWER:
         return type == NULL ? NOH_WAIT_FOR_END : NOH_WAIT_FOR_ANSWER;
+    case NOHI_WAIT_DERIVED:
+    case NOHI_WAIT_ANY:
+        return NOH_WAIT_FOR_ANSWER;
     case NOHI_WAIT_MESSAGE:
         return NOH_WAIT_FOR_MESSAGE;
     case NOHI_WAIT_WAKE:

@@ -64,6 +64,15 @@ NOHI_INLINE void nohi_seat_take(nohi_worker *w, noh_ref actor, nohi_wait *wait)
     store_release(&seat->since, (uint64_t)wait->since_ns | 1); /* pairs with noh_stuck */
 }
 
+/* It waits for another one. */
+NOHI_INLINE void nohi_seat_aim(nohi_wait *wait)
+{
+    if (wait->seat != NULL) {
+        store_relaxed(&wait->seat->on, wait->on.bits); /* counter */
+        store_relaxed(&wait->seat->type, wait->type);  /* counter */
+    }
+}
+
 NOHI_INLINE void nohi_seat_leave(nohi_worker *w, nohi_wait *wait)
 {
     if (NOHI_LIKELY(wait->seat != NULL)) {

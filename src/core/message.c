@@ -15,6 +15,7 @@
 NOH_DEFINE_MESSAGE(noh_nothing);
 NOH_DEFINE_MESSAGE(noh_failure, (int32_t, code), (noh_text, text));
 NOH_DEFINE_MESSAGE(noh_idle);
+NOH_DEFINE_MESSAGE(noh_promise, (uint64_t, bits), (noh_ref, owner), (uint32_t, place));
 
 static void hold_shared(void *ctx, const noh_field *field, void *at)
 {
@@ -83,9 +84,14 @@ nohi_message *nohi_message_notice(nohi_pool_cache *pool, nohi_message_kind kind,
     return message;
 }
 
+void nohi_message_drop_value(const noh_type *type, void *value)
+{
+    nohi_type_owned(type, value, release_owned, NULL);
+}
+
 void nohi_message_drop_content(nohi_message *message)
 {
-    nohi_type_owned(message->type, nohi_message_body(message), release_owned, NULL);
+    nohi_message_drop_value(message->type, nohi_message_body(message));
 }
 
 /* Boxes of lists lie behind the struct and stay. */

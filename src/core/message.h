@@ -191,7 +191,9 @@ NOHI_INLINE noh_err nohi_message_new(nohi_pool_cache *pool, const noh_type *type
 /* A notice without content. NULL: no memory. */
 nohi_message *nohi_message_notice(nohi_pool_cache *pool, nohi_message_kind kind, uint32_t number);
 
-/* The content is over: drops boxes, releases shared payloads. */
+/* A value is over: drops boxes, releases shared payloads. */
+void nohi_message_drop_value(const noh_type *type, void *value);
+/* The same for what is in a message. */
 void nohi_message_drop_content(nohi_message *message);
 /* Content and block. */
 NOHI_INLINE void nohi_message_free(nohi_pool_cache *pool, nohi_message *message)

@@ -210,7 +210,7 @@ static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
         wait->err = stop == NOH_STOP_NOW ? NOH_E_STOPPED : NOH_E_TIMEOUT;
     }
     if (!over) {
-        if (NOHI_UNLIKELY(wait->asked) && wait->kind == NOHI_WAIT_ANSWER) {
+        if (NOHI_UNLIKELY(wait->asked) && nohi_wait_is_for_answer(wait)) {
             nohi_circle_probe(w, a, wait);
         }
         nohi_receive_left(w, a);

@@ -15,41 +15,19 @@
  *             number alone: it wraps, and then a late answer meets a later ask. */
 #include "reply.h"
 
+#include "ask.h"
 #include "borrow.h"
 #include "circle.h"
 #include "deadletter.h"
+#include "future.h"
 #include "overflow.h"
+#include "promise.h"
 #include "role.h"
 #include "send.h"
 #include "strand.h"
 #include "system.h"
 
 enum { ASKS_MAX = 65536 };
-
-typedef enum ask_state {
-    ASK_FREE,
-    ASK_OPEN,
-    ASK_KEPT,     /* the answer is here and waits for noh_await */
-    ASK_GIVEN_UP, /* the answer is still on its way; nobody wants it */
-} ask_state;
-
-typedef struct ask {
-    nohi_message *answer; /* KEPT */
-    noh_ref to;           /* who is to answer */
-    const noh_type *type; /* of the request; NULL: a join */
-    uint32_t serial;      /* tells the uses of an entry apart, for futures */
-    uint32_t next_free;   /* FREE: number + 1 of the next one */
-    ask_state state;
-} ask;
-
-struct nohi_asks {
-    uint32_t capacity;
-    uint32_t free_first; /* number + 1 */
-    uint32_t open;
-    uint32_t serial;
-    uint32_t joins; /* those that were given up */
-    ask entries[];
-};
 
 typedef struct promise {
     nohi_message *request; /* NULL: kept */
@@ -67,7 +45,7 @@ struct nohi_promises {
 
 static size_t asks_bytes(uint32_t capacity)
 {
-    return sizeof(nohi_asks) + capacity * sizeof(ask);
+    return sizeof(nohi_asks) + capacity * sizeof(nohi_ask);
 }
 
 /* So that hardly a future of one table means something in another. */
@@ -98,7 +76,7 @@ static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
         *asks = (nohi_asks){.serial = first_serial(w, extra)};
     }
     for (uint32_t i = kept; i < capacity; i++) {
-        asks->entries[i] = (ask){.next_free = i + 1 < capacity ? i + 2 : 0};
+        asks->entries[i] = (nohi_ask){.next_free = i + 1 < capacity ? i + 2 : 0};
     }
     asks->capacity = capacity;
     asks->free_first = kept + 1; /* it was 0 */
@@ -109,14 +87,17 @@ static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
 /* The first free one. */
 static void take_entry(nohi_asks *asks, uint32_t number)
 {
-    ask *entry = &asks->entries[number];
+    nohi_ask *entry = &asks->entries[number];
     asks->free_first = entry->next_free;
     asks->open++;
     entry->answer = NULL;
+    entry->owner = 0;
+    entry->is_outside = false;
+    entry->is_wanted = false;
     entry->to = NOH_NO_REF;
     entry->type = NULL;
     entry->serial = ++asks->serial;
-    entry->state = ASK_OPEN;
+    entry->state = NOHI_ASK_OPEN;
 }
 
 noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_future *ret_future)
@@ -134,58 +115,92 @@ noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_f
     uint32_t number = extra->asks->free_first - 1;
     take_entry(extra->asks, number);
     *ret_number = number;
-    *ret_future = (noh_future){(uint64_t)extra->asks->serial << 32 | (number + 1)};
+    *ret_future = nohi_ask_future(extra->asks, number);
     return NOH_OK;
 }
 
 bool nohi_ask_target(nohi_actor *a, uint32_t number, noh_ref *ret_to, const noh_type **ret_type)
 {
-    const ask *entry = &a->extra->asks->entries[number];
+    const nohi_ask *entry = &a->extra->asks->entries[number];
     *ret_to = entry->to;
     *ret_type = entry->type;
-    return entry->state == ASK_OPEN;
+    return entry->state == NOHI_ASK_OPEN;
 }
 
 void nohi_ask_passed_on(nohi_actor *a, uint32_t number, noh_ref from, noh_ref to)
 {
     nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
-    if (asks != NULL && number < asks->capacity && asks->entries[number].state == ASK_OPEN &&
+    if (asks != NULL && number < asks->capacity && asks->entries[number].state == NOHI_ASK_OPEN &&
         noh_ref_equal(asks->entries[number].to, from)) {
         asks->entries[number].to = to;
     }
 }
 
-static void close_ask(nohi_asks *asks, uint32_t number)
+void nohi_ask_close(nohi_asks *asks, uint32_t number)
 {
-    asks->entries[number].state = ASK_FREE;
+    asks->entries[number].state = NOHI_ASK_FREE;
     asks->entries[number].next_free = asks->free_first;
     asks->free_first = number + 1;
     asks->open--;
 }
 
-/* RPL-2 */
-static void give_up(ask *entry)
+void nohi_ask_keep(nohi_worker *w, nohi_asks *asks, uint32_t number, nohi_message *answer)
 {
-    entry->state = ASK_GIVEN_UP;
+    asks->entries[number].state = NOHI_ASK_KEPT;
+    asks->entries[number].answer = answer;
+    bump_by(&w->answers_waiting, (uint32_t)nohi_message_is_counted(answer));
+}
+
+nohi_message *nohi_ask_take(nohi_worker *w, nohi_asks *asks, uint32_t number)
+{
+    nohi_message *answer = asks->entries[number].answer;
+    nohi_ask_close(asks, number);
+    bump_by(&w->answers_waiting, 0u - nohi_message_is_counted(answer));
+    return answer;
+}
+
+static void bury_late(nohi_worker *w, nohi_message *answer)
+{
+    if (nohi_message_is_counted(answer)) {
+        nohi_dead_letter(w, w->self->ref, answer, NOH_DEAD_LATE);
+    } else {
+        nohi_message_free_block(&w->pool, answer);
+    }
+}
+
+void nohi_ask_give_up(nohi_worker *w, nohi_asks *asks, uint32_t number)
+{
+    nohi_ask *entry = &asks->entries[number];
+    if (entry->state == NOHI_ASK_KEPT) {
+        bury_late(w, nohi_ask_take(w, asks, number));
+    } else if (entry->is_outside &&
+               nohi_promise_withdraw(w->system, entry->place, w->self->ref, number)) {
+        nohi_ask_close(asks, number);
+    } else {
+        entry->state = NOHI_ASK_GIVEN_UP; /* RPL-2 */
+        entry->owner = 0;
+        entry->is_outside = false;
+        entry->is_wanted = false;
+    }
 }
 
 void nohi_ask_abandon(nohi_actor *a, uint32_t number)
 {
-    close_ask(a->extra->asks, number);
+    nohi_ask_close(a->extra->asks, number);
 }
 
-/* The entry a future means, if it was not used up. */
-static ask *entry_of(nohi_actor *a, noh_future future, uint32_t *ret_number)
+nohi_ask *nohi_ask_of(nohi_actor *a, noh_future future, uint32_t *ret_number)
 {
     nohi_asks *asks = a == NULL || a->extra == NULL ? NULL : a->extra->asks;
     uint32_t number = (uint32_t)future.bits - 1;
     if (asks == NULL || number >= asks->capacity) {
         return NULL;
     }
-    ask *entry = &asks->entries[number];
+    nohi_ask *entry = &asks->entries[number];
     *ret_number = number;
-    bool usable = entry->serial == (uint32_t)(future.bits >> 32) &&
-                  (entry->state == ASK_OPEN || entry->state == ASK_KEPT);
+    bool usable = entry->serial == (uint32_t)(future.bits >> 32) && entry->owner == 0 &&
+                  (entry->state == NOHI_ASK_OPEN || entry->state == NOHI_ASK_KEPT ||
+                   entry->state == NOHI_ASK_DERIVED);
     return usable ? entry : NULL;
 }
 
@@ -193,28 +208,25 @@ bool nohi_ask_arrived(nohi_worker *w, nohi_actor *a, nohi_message **message, noh
 {
     nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
     uint32_t number = (*message)->number;
-    NOHI_ASSERT(RPL_1,
-                asks != NULL && number < asks->capacity && asks->entries[number].state != ASK_FREE);
-    ask *entry = &asks->entries[number];
-    *ret_future = (noh_future){(uint64_t)entry->serial << 32 | (number + 1)};
-    if (entry->state == ASK_GIVEN_UP) {
+    NOHI_ASSERT(RPL_1, asks != NULL && number < asks->capacity &&
+                           asks->entries[number].state != NOHI_ASK_FREE);
+    nohi_ask *entry = &asks->entries[number];
+    *ret_future = nohi_ask_future(asks, number);
+    if (entry->state == NOHI_ASK_GIVEN_UP) {
         asks->joins -= entry->type == NULL;
-        close_ask(asks, number); /* RPL-2 */
-        if (nohi_message_is_counted(*message)) {
-            nohi_dead_letter(w, w->self->ref, *message, NOH_DEAD_LATE);
-        } else {
-            nohi_message_free_block(&w->pool, *message);
-        }
+        nohi_ask_close(asks, number); /* RPL-2 */
+        bury_late(w, *message);
         *message = NULL;
         return true;
     }
+    if (NOHI_UNLIKELY(entry->owner != 0)) {
+        return nohi_future_arrived(w, a, message, ret_future);
+    }
     if (nohi_actor_behavior(a) != NULL) {
-        close_ask(asks, number);
+        nohi_ask_close(asks, number);
         return true;
     }
-    entry->state = ASK_KEPT;
-    entry->answer = *message;
-    bump_by(&w->answers_waiting, nohi_message_is_counted(*message) ? 1u : 0u);
+    nohi_ask_keep(w, asks, number, *message);
     return false;
 }
 
@@ -222,7 +234,7 @@ bool nohi_ask_is_given_up(const nohi_actor *a, const nohi_message *answer)
 {
     const nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
     return asks != NULL && answer->number < asks->capacity &&
-           asks->entries[answer->number].state == ASK_GIVEN_UP;
+           asks->entries[answer->number].state == NOHI_ASK_GIVEN_UP;
 }
 
 uint32_t nohi_ask_done(nohi_worker *w, nohi_actor *a)
@@ -233,16 +245,13 @@ uint32_t nohi_ask_done(nohi_worker *w, nohi_actor *a)
     }
     uint32_t open = 0;
     for (uint32_t i = 0; i < asks->capacity; i++) {
-        ask *entry = &asks->entries[i];
-        open += entry->state == ASK_OPEN || entry->state == ASK_KEPT;
-        if (entry->state != ASK_KEPT) {
-            continue;
-        }
-        if (nohi_message_is_counted(entry->answer)) {
-            bump_by(&w->answers_waiting, (uint32_t)-1);
-            nohi_dead_letter(w, w->self->ref, entry->answer, NOH_DEAD_LATE);
-        } else {
-            nohi_message_free_block(&w->pool, entry->answer);
+        nohi_ask *entry = &asks->entries[i];
+        open += entry->state == NOHI_ASK_OPEN || entry->state == NOHI_ASK_KEPT;
+        if (entry->state == NOHI_ASK_DERIVED) {
+            nohi_future_free(w, entry->derived);
+        } else if (entry->state == NOHI_ASK_KEPT ||
+                   (entry->state == NOHI_ASK_OPEN && entry->is_outside)) {
+            nohi_ask_give_up(w, asks, i);
         }
     }
     nohi_free(&w->system->env, asks, asks_bytes(asks->capacity));
@@ -291,7 +300,7 @@ noh_err noh_ask_value(noh_self *self, noh_ref to, const noh_type *type, const vo
     if (err != NOH_OK) {
         return err;
     }
-    ask *entry = &self->actor->extra->asks->entries[number];
+    nohi_ask *entry = &self->actor->extra->asks->entries[number];
     entry->to = to;
     entry->type = type;
     err = send_request(self, to, type, message, number);
@@ -309,18 +318,10 @@ noh_err noh_future_cancel(noh_self *self, noh_future future)
         return NOH_E_INVAL;
     }
     uint32_t number;
-    ask *entry = entry_of(self->actor, future, &number);
-    if (entry == NULL) {
+    if (nohi_ask_of(self->actor, future, &number) == NULL) {
         return NOH_E_SPENT;
     }
-    if (entry->state == ASK_OPEN) {
-        give_up(entry);
-        return NOH_OK;
-    }
-    nohi_message *answer = entry->answer;
-    close_ask(self->actor->extra->asks, number);
-    bump_by(&self->worker->answers_waiting, (uint32_t)-1);
-    nohi_dead_letter(self->worker, self->ref, answer, NOH_DEAD_LATE);
+    nohi_future_drop(self->worker, self->actor->extra->asks, number);
     return NOH_OK;
 }
 
@@ -344,37 +345,63 @@ static bool has_request(const noh_self *self)
             self->outer.answer_state == NOHI_UNANSWERED);
 }
 
-static bool is_settled(nohi_worker *w, void *ctx)
+bool nohi_ask_is_asked(const noh_self *self)
 {
-    const nohi_wait *wait = ctx;
-    return wait->over || w->own->extra->asks->entries[wait->number].state == ASK_KEPT;
+    return has_request(self) || nohi_promise_any(self->actor) ||
+           nohi_role_stashed(self->actor) > 0 || self->actor->head != NULL;
 }
 
-/* A plain thread: its answers are kept in its table. */
-static noh_err await_on_thread(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
+noh_err nohi_ask_wait_on_thread(noh_self *self, nohi_wait *wait, int64_t timeout_ns,
+                                bool (*done)(nohi_worker *w, void *wait))
 {
     nohi_worker *w = self->worker;
     nohi_send_flush(w);
-    if (is_settled(w, wait)) {
+    if (done(w, wait)) {
         return NOH_OK;
     }
     wait->self = self;
     wait->since_ns = nohi_now(w->system);
     nohi_seat_take(w, self->ref, wait);
     w->own_wait = wait;
-    noh_err err = nohi_thread_wait(w, timeout_ns, is_settled, wait);
+    noh_err err = nohi_thread_wait(w, timeout_ns, done, wait);
     w->own_wait = NULL;
     nohi_seat_leave(w, wait);
-    if (self->actor->extra->asks->entries[wait->number].state == ASK_KEPT) {
-        return NOH_OK; /* whatever else has come */
-    }
     return err != NOH_OK ? err : wait->err;
+}
+
+static bool is_settled(nohi_worker *w, void *ctx)
+{
+    const nohi_wait *wait = ctx;
+    return wait->over || w->own->extra->asks->entries[wait->number].state == NOHI_ASK_KEPT;
+}
+
+/* A plain thread: its answers are kept in its table. */
+static noh_err await_on_thread(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
+{
+    noh_err err = nohi_ask_wait_on_thread(self, wait, timeout_ns, is_settled);
+    bool kept = self->actor->extra->asks->entries[wait->number].state == NOHI_ASK_KEPT;
+    return kept ? NOH_OK : err; /* whatever else has come */
+}
+
+/* One that is made of others. */
+static noh_err await_derived(noh_self *self, uint32_t number, int64_t timeout_ns,
+                             nohi_message **ret)
+{
+    noh_err err = nohi_future_wait(self, number, timeout_ns);
+    if (err != NOH_OK) {
+        nohi_future_drop(self->worker, self->actor->extra->asks, number);
+        return err;
+    }
+    nohi_future_compute(self, number);
+    nohi_lease_count_sent(&self->worker->lease); /* FUT-5 */
+    *ret = nohi_ask_take(self->worker, self->actor->extra->asks, number);
+    return NOH_OK;
 }
 
 /* A wait for that answer. */
 static void wait_for(noh_self *self, uint32_t number, nohi_letter *seen, nohi_wait *wait)
 {
-    const ask *entry = &self->actor->extra->asks->entries[number];
+    const nohi_ask *entry = &self->actor->extra->asks->entries[number];
     nohi_self_drop_answer(self);
     nohi_self_drop_circle(self->worker, self);
     nohi_wait_init(wait, NOHI_WAIT_ANSWER);
@@ -389,10 +416,10 @@ static noh_err close_wait(noh_self *self, const nohi_wait *wait, noh_err err, no
 {
     nohi_asks *asks = self->actor->extra->asks; /* it may have grown */
     if (err != NOH_OK) {
-        give_up(&asks->entries[wait->number]);
+        nohi_ask_give_up(self->worker, asks, wait->number);
         return err;
     }
-    close_ask(asks, wait->number);
+    nohi_ask_close(asks, wait->number);
     *ret = wait->got;
     return NOH_OK;
 }
@@ -405,13 +432,15 @@ static noh_err await(noh_self *self, uint32_t number, bool late, nohi_letter *se
 {
     nohi_wait wait;
     wait_for(self, number, seen, &wait);
-    wait.asked = late && (has_request(self) || nohi_promise_any(self->actor) ||
-                          nohi_role_stashed(self->actor) > 0 || self->actor->head != NULL);
+    if (NOHI_UNLIKELY(self->actor->extra->asks->entries[number].state == NOHI_ASK_DERIVED)) {
+        return await_derived(self, number, timeout_ns, ret);
+    }
+    wait.asked = late && nohi_ask_is_asked(self);
     noh_err err = self->in_handler ? nohi_strand_wait(self, &wait, timeout_ns)
                                    : await_on_thread(self, &wait, timeout_ns);
     if (err == NOH_OK && !self->in_handler) {
-        wait.got = self->actor->extra->asks->entries[number].answer;
-        bump_by(&self->worker->answers_waiting, 0u - nohi_message_is_counted(wait.got));
+        *ret = nohi_ask_take(self->worker, self->actor->extra->asks, number);
+        return NOH_OK;
     }
     return close_wait(self, &wait, err, ret);
 }
@@ -454,21 +483,12 @@ static noh_err may_await(noh_self *self, noh_future future, int64_t timeout_ns,
     if (!nohi_self_may_wait(self)) {
         return NOH_E_CONTEXT;
     }
-    return entry_of(self->actor, future, ret_number) == NULL ? NOH_E_SPENT : NOH_OK;
+    return nohi_ask_of(self->actor, future, ret_number) == NULL ? NOH_E_SPENT : NOH_OK;
 }
 
-/* What an answer says. */
-static noh_err read_answer(noh_self *self, nohi_message *answer, const noh_type *type,
-                           void *ret_answer)
+noh_err nohi_ask_read(noh_self *self, nohi_message *answer, const noh_type *type, void *ret_answer)
 {
-    nohi_worker *w = self->worker;
-    bump(&w->counts.handled);
-    self->error_text[0] = 0;
-    if (NOHI_LIKELY(answer->type == type && nohi_message_is_small(type)) && answer->kind == NOHI_ANSWER) {
-        nohi_message_copy_small(ret_answer, nohi_message_body(answer), type->size);
-        nohi_message_free_block(&w->pool, answer); /* nothing in it points into it */
-        return NOH_OK;
-    }
+    answer->letter.next = (nohi_letter *)self->kept;
     self->kept = answer;
     if (answer->kind == NOHI_ERROR) {
         const noh_failure *failure = nohi_message_body(answer);
@@ -481,6 +501,22 @@ static noh_err read_answer(noh_self *self, nohi_message *answer, const noh_type 
     }
     nohi_message_copy_out(answer, ret_answer);
     return NOH_OK;
+}
+
+/* The same for one that was awaited alone. */
+static noh_err read_answer(noh_self *self, nohi_message *answer, const noh_type *type,
+                           void *ret_answer)
+{
+    nohi_worker *w = self->worker;
+    bump(&w->counts.handled);
+    self->error_text[0] = 0;
+    if (NOHI_LIKELY(answer->type == type && nohi_message_is_small(type)) &&
+        answer->kind == NOHI_ANSWER) {
+        nohi_message_copy_small(ret_answer, nohi_message_body(answer), type->size);
+        nohi_message_free_block(&w->pool, answer); /* nothing in it points into it */
+        return NOH_OK;
+    }
+    return nohi_ask_read(self, answer, type, ret_answer);
 }
 
 noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type, int64_t timeout_ns,
@@ -532,11 +568,11 @@ static bool resume_join(nohi_actor *a, noh_ref actor, uint32_t *ret_number)
         return false;
     }
     for (uint32_t i = 0; i < asks->capacity; i++) {
-        ask *entry = &asks->entries[i];
-        if (entry->state == ASK_GIVEN_UP && entry->type == NULL &&
+        nohi_ask *entry = &asks->entries[i];
+        if (entry->state == NOHI_ASK_GIVEN_UP && entry->type == NULL &&
             noh_ref_equal(entry->to, actor)) {
             asks->joins--;
-            entry->state = ASK_OPEN;
+            entry->state = NOHI_ASK_OPEN;
             *ret_number = i;
             return true;
         }
@@ -645,21 +681,25 @@ void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_ref from, noh_e
     send_answer(w, to, error);
 }
 
+noh_err nohi_answer_check(const noh_type *declared, const noh_type *type, const void *content)
+{
+    if (type == &noh_type_noh_failure) { /* with OK the asker would take it for success */
+        return ((const noh_failure *)content)->code == NOH_OK ? NOH_E_INVAL : NOH_OK;
+    }
+    return declared == NULL || noh_type_equal(declared, type) ? NOH_OK : NOH_E_WRONG_TYPE;
+}
+
 /* Answers `request`, which stays the caller's. */
 static noh_err answer(noh_self *self, const nohi_message *request, const noh_type *type,
                       const void *content)
 {
-    const noh_type *declared = request->type->answer;
-    if (type == &noh_type_noh_failure && ((const noh_failure *)content)->code == NOH_OK) {
-        return NOH_E_INVAL; /* the asker would take it for success */
-    }
-    if (declared != NULL && type != &noh_type_noh_failure && !noh_type_equal(declared, type)) {
-        return NOH_E_WRONG_TYPE;
+    noh_err err = nohi_answer_check(request->type->answer, type, content);
+    if (err != NOH_OK) {
+        return err;
     }
     nohi_worker *w = self->worker;
     nohi_message *m;
-    nohi_message_kind kind = type == &noh_type_noh_failure ? NOHI_ERROR : NOHI_ANSWER;
-    noh_err err = nohi_message_new(&w->pool, type, content, kind, request->number, &m);
+    err = nohi_message_new(&w->pool, type, content, nohi_answer_kind(type), request->number, &m);
     if (err != NOH_OK) {
         return err;
     }
@@ -790,8 +830,8 @@ static noh_err promise_now(noh_self *self, void *ctx)
     *entry = (promise){.request = self->message, .serial = ++table->serial};
     self->answer_state = NOHI_ANSWERED;
     self->promised = true;
-    *ret_promise =
-        (noh_promise){(uint64_t)entry->serial << 32 | ((uint64_t)(entry - table->entries) + 1)};
+    *ret_promise = (noh_promise){.bits = (uint64_t)entry->serial << 32 |
+                                         ((uint64_t)(entry - table->entries) + 1)};
     return NOH_OK;
 }
 
@@ -817,6 +857,9 @@ noh_err noh_promise_keep_value(noh_self *self, noh_promise value, const noh_type
 {
     if (self == NULL || type == NULL || content == NULL) {
         return NOH_E_INVAL;
+    }
+    if (!noh_ref_is_none(value.owner)) {
+        return nohi_promise_set(self, &value, type, content);
     }
     promise *entry = promise_of(self, value);
     if (entry == NULL) {

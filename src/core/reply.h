@@ -34,6 +34,14 @@ void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_ref from, noh_e
 uint32_t nohi_ask_done(nohi_worker *w, nohi_actor *a);
 void nohi_promise_done(nohi_worker *w, nohi_actor *a);
 
+/* May an answer be of that type, and that content, where `declared` (or NULL) is? Errors: INVAL, WRONG_TYPE. */
+noh_err nohi_answer_check(const noh_type *declared, const noh_type *type, const void *content);
+
+NOHI_INLINE nohi_message_kind nohi_answer_kind(const noh_type *type)
+{
+    return type == &noh_type_noh_failure ? NOHI_ERROR : NOHI_ANSWER;
+}
+
 /* ANSWER, ERROR and EXITED come back with the number of an ask. */
 NOHI_INLINE bool nohi_message_is_answer(const nohi_message *message)
 {

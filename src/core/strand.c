@@ -6,6 +6,7 @@
 #include "circle.h"
 #include "deadletter.h"
 #include "fiber.h"
+#include "future.h"
 #include "overflow.h"
 #include "receive.h"
 #include "reply.h"
@@ -323,6 +324,21 @@ static bool is_meant(nohi_actor *a, nohi_wait *wait, nohi_message *message)
     return wait->news || passes(wait, message);
 }
 
+/* An answer, for who waits for futures. True: the wait is over. */
+static bool meet(nohi_worker *w, nohi_actor *a, nohi_wait *wait, nohi_message *answer)
+{
+    nohi_meeting meeting = nohi_future_meets(a, answer, &wait->root);
+    bool whole = meeting == NOHI_WHOLE;
+    if (meeting == NOHI_STRANGER || (whole && wait->kind == NOHI_WAIT_ANY)) { /* FUT-3 */
+        wait->seen = &answer->letter;
+    } else {
+        nohi_strand_unlink(a, wait->seen, answer);
+        nohi_future_keep(w, a, answer);
+        nohi_future_aim(a, wait);
+    }
+    return whole && ends(wait, NOH_OK);
+}
+
 bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
 {
     nohi_letter *next;
@@ -343,6 +359,13 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
         }
         if (nohi_message_is_answer(message) && nohi_ask_is_given_up(a, message)) {
             bury_late(w, a, wait, message);
+            continue;
+        }
+        if ((wait->kind == NOHI_WAIT_DERIVED || wait->kind == NOHI_WAIT_ANY) &&
+            nohi_message_is_answer(message)) {
+            if (meet(w, a, wait, message)) {
+                return true;
+            }
             continue;
         }
         if (message->kind == NOHI_PROBE || message->kind == NOHI_PASSED_ON) {
@@ -410,7 +433,7 @@ static void leave(noh_self *self, nohi_wait *wait)
 {
     nohi_worker *w = self->worker;
     begin_wait(w, self, wait);
-    if (NOHI_UNLIKELY(wait->asked) && wait->kind == NOHI_WAIT_ANSWER) {
+    if (NOHI_UNLIKELY(wait->asked) && nohi_wait_is_for_answer(wait)) {
         nohi_circle_probe(w, self->actor, wait);
     }
     w->waits = self->actor;

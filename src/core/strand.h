@@ -32,6 +32,8 @@
 
 typedef enum nohi_wait_kind {
     NOHI_WAIT_ANSWER,  /* to the ask `number` */
+    NOHI_WAIT_DERIVED, /* to an ask that `root` is made of, `number`, and then to another of them */
+    NOHI_WAIT_ANY,     /* one of those that are wanted is there: `root`, which it writes */
     NOHI_WAIT_MESSAGE, /* the next message that is no answer, of `type`, and that the filter lets
                           through; NULL: any */
     NOHI_WAIT_WAKE,    /* for its `wake` */
@@ -42,6 +44,7 @@ typedef enum nohi_wait_kind {
 struct nohi_wait {
     nohi_wait_kind kind;
     uint32_t number;
+    uint32_t root;
     const noh_type *type; /* of the request, for an answer */
     noh_ref on;           /* who is to answer */
     noh_filter_fn *filter;
@@ -64,11 +67,18 @@ struct nohi_wait {
     nohi_letter *seen; /* the last of the queue that was looked at; NULL: none */
 };
 
+/* For an answer that somebody, who may wait himself, has to give. */
+NOHI_INLINE bool nohi_wait_is_for_answer(const nohi_wait *wait)
+{
+    return wait->kind <= NOHI_WAIT_DERIVED;
+}
+
 /* A wait that has not begun. Field by field: all of it at once costs a string instruction. */
 NOHI_INLINE void nohi_wait_init(nohi_wait *wait, nohi_wait_kind kind)
 {
     wait->kind = kind;
     wait->number = 0;
+    wait->root = 0;
     wait->type = NULL;
     wait->on = NOH_NO_REF;
     wait->filter = NULL;

@@ -21,6 +21,7 @@
 #include "system.h"
 
 #include "circle.h"
+#include "promise.h"
 #include "receive.h"
 #include "timer.h"
 
@@ -114,6 +115,7 @@ static noh_err start(nohi_system *system)
     pthread_mutex_init(&system->names_lock, NULL);
     pthread_mutex_init(&system->dead_lock, NULL);
     nohi_blocking_init(&system->blocking, system->options.blocking_max);
+    pthread_mutex_init(&system->promises_lock, NULL);
     nohi_pool_init(&system->pool, &system->env);
     nohi_stacks_init(&system->stacks, &system->env);
     nohi_trap_begin();
@@ -625,6 +627,7 @@ static void destroy(nohi_system *system)
     pthread_mutex_destroy(&system->lock);
     pthread_mutex_destroy(&system->names_lock);
     pthread_mutex_destroy(&system->dead_lock);
+    nohi_promise_free_all(system);
     noh_env env = system->env;
     nohi_free(&env, system, sizeof *system);
 }
@@ -647,7 +650,7 @@ noh_err noh_ledger_read(noh_system *system, noh_ledger *ret_ledger)
         nohi_worker *w = nohi_system_home(system, id);
         ledger.sent += nohi_worker_sent(w);
         ledger.handled += load_relaxed(&w->counts.handled);
-        ledger.queued += load_relaxed(&w->answers_waiting);
+        ledger.queued += (uint64_t)(int64_t)(int32_t)load_relaxed(&w->answers_waiting);
         ledger.queued += load_relaxed(&w->in_hand);
         for (unsigned reason = 0; reason < NOH_DEAD_REASONS; reason++) {
             ledger.dead[reason] += load_relaxed(&w->counts.dead[reason]);

@@ -12,9 +12,10 @@
 enum { NOHI_SUBSCRIBERS_MAX = 16, NOHI_TIMER_PAGE = 1024, NOHI_TIMER_PAGES = 8192 };
 
 typedef struct nohi_timer nohi_timer;
+typedef struct nohi_outside nohi_outside;
 
 /* Everything a system owns; there are no globals. Locks, outermost first: `stop_lock`,
- * `blocking.lock`, `lock`, `names_lock`, `dead_lock`; and those of slots, pool and stacks. No callback
+ * `blocking.lock`, `lock`, `names_lock`, `dead_lock`; and those of slots, pool, stacks and promises. No callback
  * of the user runs with one held, but for env's functions, and actors of a loop that stops the system. */
 struct noh_system {
     noh_env env;
@@ -56,6 +57,12 @@ struct noh_system {
     int64_t dead_window_ns; /* the log's rate limit */
     uint32_t dead_logged;
     uint64_t dead_hidden;
+
+    pthread_mutex_t promises_lock;
+    nohi_outside *outside; /* promise.c */
+    uint32_t outside_capacity;
+    uint32_t outside_free; /* place + 1 of the first free one */
+    uint64_t outside_serial;
 
     atom(nohi_timer *) timer_pages[NOHI_TIMER_PAGES];
     uint32_t timer_page_count; /* under `lock` */

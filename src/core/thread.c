@@ -81,7 +81,7 @@ noh_err noh_self_free(noh_self *self)
     if (self == NULL) {
         return NOH_OK;
     }
-    if (self->worker->kind == NOHI_WORKER || self->in_handler) {
+    if (self->worker->kind == NOHI_WORKER || self->in_handler || self->filters) {
         return NOH_E_CONTEXT;
     }
     (void)pthread_setspecific(self->system->self_key, NULL);
@@ -174,9 +174,10 @@ bool nohi_thread_leave(nohi_worker *w)
 
 void nohi_self_drop_answer(noh_self *self)
 {
-    if (self->kept != NULL) {
-        nohi_message_free(&self->worker->pool, self->kept);
-        self->kept = NULL;
+    while (self->kept != NULL) {
+        nohi_message *answer = self->kept;
+        self->kept = (nohi_message *)answer->letter.next;
+        nohi_message_free(&self->worker->pool, answer);
     }
 }
 

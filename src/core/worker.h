@@ -61,12 +61,12 @@ struct noh_self {
     bool promised;                  /* the message in hand belongs to a promise: do not free it */
     bool stashed;                   /* there is none: it was put aside */
     bool in_handler;
-    bool filters;    /* a filter of noh_receive_if runs: it may not wait */
+    bool filters;    /* a filter, or a function of a future, runs: it may not wait */
     bool has_outer;  /* the message in hand was received by a handler that has one of its own: */
     nohi_hand outer; /* this one */
     uint32_t takes;  /* messages that this handler has received in a row, without waiting */
     noh_future answered;
-    nohi_message *kept;   /* the answer awaited last */
+    nohi_message *kept;   /* the answers awaited last */
     nohi_message *circle; /* of the wait that ended last, with CYCLE; circle.h */
     noh_ref strained;     /* whose turn has used up the stack (overflow.h), or none */
     noh_exit failure;     /* of noh_fail */
@@ -152,13 +152,14 @@ struct nohi_worker {
     bool in_use;      /* all but workers; under the system's lock */
     uint16_t tenancy; /* HOST: tells the loops that had this home apart */
     nohi_job *job;    /* HELPER: what it runs, or shall run, or NULL; here and below: blocking.h */
-    nohi_worker *next_idle;         /* HELPER */
-    int64_t idle_until_ns;          /* HELPER: then it ends */
-    nohi_message stopping;          /* its own letter for NOHI_STOPPING: needs no memory */
-    bool stopping_sent;             /* under the system's stop_lock */
-    atom(uint32_t) spawning;        /* THREAD, HOST: a spawn is under way (system.c, STP-1) */
-    atom(uint32_t) answers_waiting; /* answers that arrived and were not awaited yet */
-    atom(uint64_t) in_hand;         /* of handlers that wait: began to here, less went on here */
+    nohi_worker *next_idle;  /* HELPER */
+    int64_t idle_until_ns;   /* HELPER: then it ends */
+    nohi_message stopping;   /* its own letter for NOHI_STOPPING: needs no memory */
+    bool stopping_sent;      /* under the system's stop_lock */
+    atom(uint32_t) spawning; /* THREAD, HOST: a spawn is under way (system.c, STP-1) */
+    atom(uint32_t)
+        answers_waiting;    /* answers kept here less those taken here: who has them may move */
+    atom(uint64_t) in_hand; /* of handlers that wait: began to here, less went on here */
 
     alignas(NOHI_CACHELINE) nohi_counts counts;
     atom(const noh_type *) running_type; /* of the message in hand, or last; for reports */

@@ -66,7 +66,7 @@ static void refused_replies(noh_self *self)
     CHECK_ERR(noh_promise_take(self, NULL), NOH_E_INVAL);
     CHECK_ERR(noh_promise_take(NULL, &promise), NOH_E_INVAL);
     CHECK_ERR(noh_promise_keep(self, (noh_promise){0}, result, .value = 1), NOH_E_ANSWERED);
-    CHECK_ERR(noh_promise_keep(self, (noh_promise){UINT64_MAX}, result, .value = 1),
+    CHECK_ERR(noh_promise_keep(self, (noh_promise){.bits = UINT64_MAX}, result, .value = 1),
               NOH_E_ANSWERED);
 }
 
