@@ -1357,6 +1357,59 @@ static void cancelling_a_derived_one_gives_up_all_of_it(void)
     on_both(cancel_derived, 3);
 }
 
+/* ---- circles ------------------------------------------------------------------------------ */
+
+NOH_REQUEST(around, result, (noh_ref, other), (noh_ref, steady), (bool, derived));
+
+NOH_NO_STATE(ring);
+
+/* Asks the other one, who asks back; and, later, one who answers. */
+static noh_err ring_around(noh_self *self, ring *me, const around *m)
+{
+    noh_future futures[2];
+    noh_future joined;
+    result answers[2];
+    results list;
+    noh_err err = noh_ask(self, m->other, around, &futures[0], .other = noh_self_ref(self),
+                          .steady = m->steady, .derived = m->derived);
+    CHECK_OK(err);
+    futures[1] = ask(self, m->steady, DOUBLE, 1);
+    if (m->derived) {
+        CHECK_OK(noh_future_join(self, futures, 2, results, &joined));
+        err = noh_await(self, joined, results, NOH_FOREVER, &list);
+    } else {
+        err = noh_await_all(self, futures, 2, result, NOH_FOREVER, answers, NULL);
+    }
+    CHECK_ERR(err, NOH_E_CYCLE);
+    return noh_reply_error(self, err, noh_error_text(self));
+}
+
+NOH_BEHAVIOR(ring, NOH_ON(around, ring_around));
+
+static void a_circle_of_waits_for_several_is_found(void)
+{
+    for (int derived = 0; derived < 2; derived++) {
+        core_world world;
+        noh_system *system = core_start(&world, 2, NULL);
+        noh_self *self = noh_system_self(system);
+        noh_ref one = noh_spawn(self, ring);
+        noh_ref two = noh_spawn(self, ring);
+        noh_ref steady = spawn_server(self);
+        result answer;
+        CHECK_ERR(noh_call(self, one, around, &answer, .other = two, .steady = steady,
+                           .derived = derived == 1),
+                  NOH_E_CYCLE);
+        CHECK(strstr(noh_error_text(self), "ring<") != NULL);
+        (void)core_stop(self, one, NOH_STOP_DRAIN);
+        (void)core_stop(self, two, NOH_STOP_DRAIN);
+        core_expect_nothing(self);
+        (void)core_settled(system, 0);
+        core_end(&world, system);
+    }
+}
+
+/* ---- limits ------------------------------------------------------------------------------- */
+
 static void too_many(noh_self *self, noh_ref to)
 {
     static noh_future futures[65536];
@@ -1412,6 +1465,7 @@ static const test_case cases[] = {
     TEST(a_future_of_another_self_or_system_is_spent),
     TEST(what_is_open_at_the_end_is_given_back),
     TEST(cancelling_a_derived_one_gives_up_all_of_it),
+    TEST(a_circle_of_waits_for_several_is_found),
     TEST(there_are_65536_at_most),
 };
 TEST_MAIN(cases)
