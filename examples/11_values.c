@@ -141,6 +141,47 @@ static const noh_behavior full_adder = {
 };
 static noh_definition adder_definition = {.behavior = &adder};
 
+/* ---- futures of any type ------------------------------------------------------------------ */
+
+NOH_LIST(readings, reading);
+
+/* Source and result are plain pointers, as in a handler. */
+static noh_err add_reading(noh_self *self, void *ctx, void *so_far, const void *item)
+{
+    ((reading *)so_far)->value += ((const reading *)item)->value;
+    return NOH_OK;
+}
+
+static bool is_above_zero(noh_self *self, void *ctx, const void *item)
+{
+    return ((const reading *)item)->value > 0;
+}
+
+static noh_err halve(noh_self *self, void *ctx, const void *from, void *to)
+{
+    ((reading *)to)->value = ((const reading *)from)->value / 2;
+    return NOH_OK;
+}
+
+static void sum_up(noh_self *me, noh_ref meter)
+{
+    const noh_type *one = NOH_TYPE(reading);
+    const noh_type *list = NOH_TYPE(readings);
+    noh_future futures[2];
+    noh_promise promise;
+    reading answer = {0};
+    noh_ask_value(me, meter, NOH_TYPE(measure), NOH_VALUE(measure), &futures[0]);
+    noh_future_open_value(me, one, &futures[1], &promise);
+    noh_promise_keep_value(me, promise, one, &(reading){.value = 1.5});
+    noh_future f;
+    noh_future_join_value(me, futures, 2, list, &f);
+    noh_future_filter_value(me, f, list, is_above_zero, NULL, &f);
+    noh_future_reduce_value(me, f, list, one, add_reading, NULL, &answer, &f);
+    noh_future_map_value(me, f, one, one, halve, NULL, &f);
+    noh_await_all_value(me, &f, 1, one, NOH_FOREVER, &answer, NULL);
+    printf("half of all: %g\n", answer.value);
+}
+
 /* ---- errors ------------------------------------------------------------------------------- */
 
 /* The table of errors, made into a function: a number from a name. */
@@ -181,6 +222,8 @@ int main(void)
     printf("a reading: %d, of %g\n", noh_type_equal(question->answer, NOH_TYPE(reading)),
            answer.value);
 
+    sum_up(me, meter);
+
     noh_define(&adder_definition); /* NOH_BEHAVIOR does this before main */
     noh_ref sum = noh_spawn_value(me, noh_behavior_find("adder"), NULL);
     noh_tell_value(me, sum, NOH_TYPE(reading), &answer);
@@ -201,6 +244,7 @@ int main(void)
 // expect: measure_later(delay_ns at 0) is answered with reading
 // expect: reading{value: 21.5}
 // expect: a reading: 1, of 20.5
+// expect: half of all: 11
 // expect: measure(what at 0) is answered with reading
 // expect: reading{value: 41}
 // expect: an adder: 0
