@@ -371,6 +371,9 @@ static noh_ref move_in(nohi_worker *w, nohi_actor *a, const noh_behavior *behavi
                     bound != 0 ? bound | NOHI_EXACT : w->system->options.mailbox_max);
     store_relaxed(&a->behavior, behavior);
     a->extra = NULL;
+    if (NOHI_UNLIKELY(nohi_wants_stack(behavior))) {
+        a->flags |= NOHI_TIMED;
+    }
     if (start != NULL) {
         start->generation = nohi_gate_generation(&a->gate);
         nohi_actor_append(a, start); /* ACT-5; behind late letters, which do not count */

@@ -6,6 +6,7 @@
 #include "chain.h"
 #include "message.h"
 #include "slots.h"
+#include "stacks.h"
 
 #include <stdalign.h>
 
@@ -32,7 +33,7 @@ enum {
     NOHI_QUEUED = 1,   /* in its worker's run list, or on the way into one */
     NOHI_SIGNALED = 2, /* the announcement of its inbox is being attended: the inbox may be taken */
     NOHI_EXITING = 4,  /* noh_exit_self was called */
-    NOHI_TIMED = 8,    /* noh_idle_after is on */
+    NOHI_TIMED = 8,    /* noh_idle_after is on, or it wants a stack of another size: the long way */
     NOHI_ENDED = 16,   /* it ended in this turn */
     NOHI_UNSTARTED = 32, /* its start hook has not run: no hook may look at its state */
     NOHI_WAITING = 64,   /* a handler of it waits: strand.h */
@@ -90,6 +91,12 @@ NOHI_INLINE bool nohi_state_is_inline(const noh_behavior *behavior)
 NOHI_INLINE const noh_behavior *nohi_actor_behavior(nohi_actor *a)
 {
     return load_relaxed(&a->behavior); /* private, or a name for a log line */
+}
+
+/* Is the usual stack too small for it? */
+NOHI_INLINE bool nohi_wants_stack(const noh_behavior *behavior)
+{
+    return behavior->stack_size > NOHI_STACK_USUAL;
 }
 
 NOHI_INLINE void *nohi_actor_state(nohi_actor *a)

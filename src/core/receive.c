@@ -259,12 +259,30 @@ void nohi_receive_left(nohi_worker *w, nohi_actor *a)
     }
 }
 
+/* Is this strand's stack of another size? Then the actor is next, on a larger one, and this turn was none. */
+static bool wants_other_strand(noh_self *self, nohi_actor *a)
+{
+    nohi_worker *w = self->worker;
+    size_t size = nohi_stacks_size(nohi_actor_behavior(a)->stack_size);
+    if (self->strand == NULL || nohi_strand_room(self->strand)->size == size) {
+        return false;
+    }
+    leave_handlers(w);
+    nohi_worker_link_first(w, a, nohi_actor_index(w->slots, a));
+    w->wants_stack = size;
+    return true;
+}
+
 /* A turn of any kind. False: it was sampled, or another strand goes on. */
 static bool turn(noh_self *self, nohi_actor *a)
 {
     nohi_worker *w = self->worker;
     if (a->flags & NOHI_WAITING) {
         return turn_of_waiting(w, a);
+    }
+    if ((a->flags & NOHI_TIMED) && nohi_wants_stack(nohi_actor_behavior(a)) &&
+        wants_other_strand(self, a)) {
+        return false;
     }
     if (w->policy.countdown < 0) {
         nohi_policy_sample_begin(w);
@@ -284,7 +302,7 @@ static bool turn(noh_self *self, nohi_actor *a)
         return leave_turn(w, a);
     }
     end_turn(w, a);
-    return true;
+    return !self->apart;
 }
 
 /* Hands a told letter, which has left the mailbox, to its handler. */
@@ -736,6 +754,9 @@ static void fail(nohi_worker *w, nohi_actor *a)
 static void keep_idle_time(nohi_worker *w, nohi_actor *a)
 {
     nohi_extra *extra = a->extra;
+    if (extra == NULL || extra->idle_ns == 0) {
+        return;
+    }
     int64_t now_ns = nohi_now(w->system);
     if (load_relaxed(&w->counts.handled) != w->handled_before) {
         extra->last_active_ns = now_ns;

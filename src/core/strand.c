@@ -42,6 +42,14 @@ static nohi_fiber *whom_next(nohi_strand *strand);
 /* ---- strands ------------------------------------------------------------------------------ */
 
 /* On the base. */
+static nohi_strand *make_in(nohi_worker *w, nohi_room *room)
+{
+    birth b = {.w = w, .room = room};
+    b.fiber = nohi_fiber_make(room->low, room->size, live, &b);
+    nohi_fiber_switch(w->base, b.fiber);
+    return b.strand;
+}
+
 static nohi_strand *make(nohi_worker *w)
 {
     if (w->rooms == NULL) {
@@ -52,10 +60,7 @@ static nohi_strand *make(nohi_worker *w)
         return NULL;
     }
     w->rooms = room->next;
-    birth b = {.w = w, .room = room};
-    b.fiber = nohi_fiber_make(room->low, room->size, live, &b);
-    nohi_fiber_switch(w->base, b.fiber);
-    return b.strand;
+    return make_in(w, room);
 }
 
 /* Where it stood. It does not run; what lies on it is not unwound. */
@@ -134,7 +139,7 @@ static nohi_fiber *whom_next(nohi_strand *strand)
 {
     nohi_worker *w = strand->self.worker;
     nohi_strand *next = w->goes_on;
-    if (next == NULL || w->spares >= SPARE_MAX || !goes_straight(w)) {
+    if (next == NULL || w->spares >= SPARE_MAX || strand->self.apart || !goes_straight(w)) {
         return w->base;
     }
     w->goes_on = NULL;
@@ -182,8 +187,49 @@ static void give_back(nohi_worker *w, uint32_t count)
     nohi_stacks_give(&w->system->stacks, list);
 }
 
+static void give_one_back(nohi_worker *w, nohi_strand *strand)
+{
+    nohi_room *room = unmake(strand);
+    room->next = NULL;
+    nohi_stacks_give(&w->system->stacks, room);
+}
+
+/* The last one of these is kept. */
+static NOHI_COLD void give_apart(nohi_worker *w, nohi_strand *strand)
+{
+    nohi_strand *other = w->apart;
+    w->apart = strand;
+    if (other != NULL) {
+        give_one_back(w, other);
+    }
+}
+
+/* One of the size that is wanted; NULL: no memory. */
+static NOHI_COLD nohi_strand *take_apart(nohi_worker *w, nohi_turns_fn *turns)
+{
+    size_t size = w->wants_stack;
+    nohi_strand *strand = w->apart;
+    w->wants_stack = 0;
+    if (strand != NULL && strand->room->size == size) {
+        w->apart = NULL;
+    } else {
+        nohi_room *room = nohi_stacks_take(&w->system->stacks, size, 1);
+        if (room == NULL) {
+            return NULL;
+        }
+        strand = make_in(w, room);
+        strand->self.apart = true;
+    }
+    strand->turns = turns;
+    return strand;
+}
+
 static void give(nohi_worker *w, nohi_strand *strand)
 {
+    if (NOHI_UNLIKELY(strand->self.apart)) {
+        give_apart(w, strand);
+        return;
+    }
     strand->next = w->spare;
     w->spare = strand;
     if (NOHI_UNLIKELY(++w->spares > SPARE_MAX)) {
@@ -194,37 +240,51 @@ static void give(nohi_worker *w, nohi_strand *strand)
 void nohi_strand_done(nohi_worker *w)
 {
     give_back(w, w->spares);
+    if (w->apart != NULL) {
+        give_one_back(w, w->apart);
+        w->apart = NULL;
+    }
     nohi_stacks_give(&w->system->stacks, w->rooms);
     w->rooms = NULL;
 }
 
-void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
+/* False: a handler on it waits now. */
+NOHI_INLINE bool run_on(nohi_worker *w, nohi_strand *strand)
 {
     noh_self *own = w->self;
+    begin(w, strand);
+    nohi_fiber_switch(w->base, strand->fiber);
+    strand = w->self->strand; /* perhaps another one */
+    w->self = own;
+    if (w->waits != NULL) {
+        arrive(w);
+        return false;
+    }
+    give(w, strand);
+    return true;
+}
+
+void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
+{
     nohi_strand *strand = take(w);
-    if (NOHI_UNLIKELY(strand == NULL)) { /* no memory: then nobody may begin to wait */
-        run_without_strand(own, turns);
-        strand = w->goes_on;
-        w->goes_on = NULL;
-        if (strand == NULL) {
-            return;
-        }
-    } else {
+    bool more = true;
+    if (NOHI_LIKELY(strand != NULL)) {
         strand->turns = turns;
     }
-    do {
-        begin(w, strand);
-        nohi_fiber_switch(w->base, strand->fiber);
-        strand = w->self->strand; /* perhaps another one */
-        w->self = own;
-        if (w->waits != NULL) {
-            arrive(w);
+    while (more) {
+        if (NOHI_UNLIKELY(strand == NULL)) { /* no memory: then nobody may begin to wait */
+            run_without_strand(w->self, turns);
+        } else if (!run_on(w, strand)) {
             return;
         }
-        give(w, strand);
         strand = w->goes_on;
         w->goes_on = NULL;
-    } while (strand != NULL);
+        more = strand != NULL;
+        if (NOHI_UNLIKELY(w->wants_stack != 0)) {
+            strand = take_apart(w, turns);
+            more = true;
+        }
+    }
 }
 
 /* The message that a handler was called with is neither handled nor queued while it waits, but the ledger is
@@ -248,9 +308,7 @@ void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
     a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
     count_in_hand(w, &strand->self, UINT64_MAX);
     nohi_receive_abandon(w, &strand->self);
-    nohi_room *room = unmake(strand);
-    room->next = NULL;
-    nohi_stacks_give(&w->system->stacks, room);
+    give_one_back(w, strand);
 }
 
 /* ---- waits -------------------------------------------------------------------------------- */

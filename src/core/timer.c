@@ -625,7 +625,9 @@ noh_err noh_idle_after(noh_self *self, int64_t idle_ns)
     extra->idle_incarnation = (extra->idle_incarnation + 1) & NOHI_NUMBER_MAX;
     extra->idle_ns = 0;
     extra->idle_armed = false;
-    self->actor->flags = (uint8_t)(self->actor->flags & ~NOHI_TIMED);
+    if (!nohi_wants_stack(nohi_actor_behavior(self->actor))) {
+        self->actor->flags = (uint8_t)(self->actor->flags & ~NOHI_TIMED);
+    }
     noh_err err = idle_ns == 0 ? NOH_OK : nohi_timer_idle(w, self->actor, idle_ns);
     if (err == NOH_OK && idle_ns > 0) {
         extra->idle_ns = idle_ns;

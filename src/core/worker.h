@@ -72,6 +72,7 @@ struct noh_self {
     noh_exit failure;     /* of noh_fail */
     jmp_buf *caught;      /* where noh_fail goes */
     nohi_strand *strand;  /* on which it runs, or NULL: then it may not wait */
+    bool apart;           /* its strand is larger than most */
     uint32_t waits;       /* how often its handlers waited, or took letters from the queue */
     char error_text[256]; /* noh_error_text */
 };
@@ -135,9 +136,11 @@ struct nohi_worker {
     nohi_room *rooms;        /* and rooms for new ones */
     nohi_trap trap;          /* for its thread, or who borrows it; constant */
     nohi_actor *waits;       /* from a strand to the base: its handler waits now; */
-    nohi_strand *goes_on;    /* or this one is to go on */
+    nohi_strand *goes_on;    /* or this one is to go on; */
     nohi_message *called;    /* from strand to strand: a request, */
     noh_ref call_ref;        /* and whose turn that is: STR-5 */
+    size_t wants_stack;      /* or the next actor wants one of that size; 0 */
+    nohi_strand *apart;      /* a spare one that is larger, or NULL */
     nohi_wait *own_wait;     /* THREAD, HOST: what its thread waits for */
     nohi_seat *seat_free;    /* circle.h */
     nohi_worker *borrower;   /* the thread that acts for this worker (borrow.c), or NULL */
@@ -226,6 +229,16 @@ NOHI_INLINE void nohi_worker_link(nohi_worker *w, nohi_actor *a, uint32_t index)
         nohi_worker_slot(w, w->run_last)->run_next = index;
     }
     w->run_last = index;
+}
+
+/* The same at the beginning. */
+NOHI_INLINE void nohi_worker_link_first(nohi_worker *w, nohi_actor *a, uint32_t index)
+{
+    a->run_next = load_relaxed(&w->run_first); /* private: LSE-1 */
+    if (a->run_next == 0) {
+        w->run_last = index;
+    }
+    store_relaxed(&w->run_first, index);
 }
 
 /* The same for any, unless it is there. */

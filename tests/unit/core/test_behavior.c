@@ -34,7 +34,7 @@ static const noh_handler only_hooks[] = {{NOH_HOOK_STOP, NULL, do_nothing}};
 
 #define BY_HAND(handlers, count) \
     { \
-        sizeof(noh_behavior), "by hand", 8, 8, &noh_type_noh_nothing, NULL, handlers, count \
+        sizeof(noh_behavior), "by hand", 8, 8, &noh_type_noh_nothing, NULL, handlers, count, 0 \
     }
 
 static void behaviors_that_are_not_sound_are_refused(void)
@@ -43,8 +43,8 @@ static void behaviors_that_are_not_sound_are_refused(void)
         BY_HAND(sound, 4),
         BY_HAND(sound, 1),
         BY_HAND(only_hooks, 1),
-        {sizeof(noh_behavior), "no state", 0, 1, &noh_type_noh_nothing, NULL, sound, 4},
-        {sizeof(noh_behavior) + 8, "newer", 8, 8, &noh_type_noh_nothing, NULL, sound, 4}};
+        {sizeof(noh_behavior), "no state", 0, 1, &noh_type_noh_nothing, NULL, sound, 4, 0},
+        {sizeof(noh_behavior) + 8, "newer", 8, 8, &noh_type_noh_nothing, NULL, sound, 4, 0}};
     static const noh_behavior bad[] = {
         BY_HAND(twice, 3),
         BY_HAND(without_type, 1),
@@ -52,10 +52,10 @@ static void behaviors_that_are_not_sound_are_refused(void)
         BY_HAND(two_hooks, 3),
         BY_HAND(NULL, 1),
         BY_HAND(sound, 0),
-        {8, "too old", 8, 8, &noh_type_noh_nothing, NULL, sound, 4},
-        {sizeof(noh_behavior), NULL, 8, 8, &noh_type_noh_nothing, NULL, sound, 4},
-        {sizeof(noh_behavior), "no start", 8, 8, NULL, NULL, sound, 4},
-        {sizeof(noh_behavior), "over-aligned", 128, 64, &noh_type_noh_nothing, NULL, sound, 4}};
+        {8, "too old", 8, 8, &noh_type_noh_nothing, NULL, sound, 4, 0},
+        {sizeof(noh_behavior), NULL, 8, 8, &noh_type_noh_nothing, NULL, sound, 4, 0},
+        {sizeof(noh_behavior), "no start", 8, 8, NULL, NULL, sound, 4, 0},
+        {sizeof(noh_behavior), "over-aligned", 128, 64, &noh_type_noh_nothing, NULL, sound, 4, 0}};
     core_world world;
     noh_system *system = core_start(&world, 1, NULL);
     noh_self *self = noh_system_self(system);
@@ -139,7 +139,8 @@ static void a_state_above_1_gib_is_too_big(void)
                                        &noh_type_noh_nothing,
                                        NULL,
                                        sound,
-                                       4};
+                                       4,
+                                       0};
     core_world world;
     noh_system *system = core_start(&world, 1, NULL);
     noh_self *self = noh_system_self(system);
