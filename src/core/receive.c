@@ -260,7 +260,7 @@ void nohi_receive_left(nohi_worker *w, nohi_actor *a)
 }
 
 /* Is this strand's stack of another size? Then the actor is next, on a larger one, and this turn was none. */
-static bool wants_other_strand(noh_self *self, nohi_actor *a)
+static NOHI_COLD bool wants_other_strand(noh_self *self, nohi_actor *a)
 {
     nohi_worker *w = self->worker;
     size_t size = nohi_stacks_size(nohi_actor_behavior(a)->stack_size);
