@@ -87,6 +87,27 @@ NOH_API noh_err noh_stuck(noh_system *system, int64_t for_ns, noh_wait *waits, s
  * noh_error_text(self) has it in words. Until the next wait; 0 otherwise. With self. */
 NOH_API size_t noh_cycle(const noh_self *self, noh_wait *waits, size_t max);
 
+/* ---- stacks -------------------------------------------------------------------------------- */
+
+/* What the handlers of one behavior use of their stacks. */
+typedef struct noh_stack_use {
+    char behavior[56]; /* its name, cut to fit */
+    uint64_t waiting;  /* handlers of it that wait now, each on a stack of its own */
+    uint64_t touched; /* bytes of memory behind those stacks; also what others had touched before */
+    size_t deepest; /* bytes that lay on a stack when a handler of it began to wait, at most, ever;
+                          or the whole stack, when it ran off one. What it uses between waits is not
+                          seen. */
+} noh_stack_use;
+
+/* One for each behavior that has ever waited in a handler: at most `max` are written to `uses`, and
+ * `*ret_count` is how many there are. Time grows with the number of waiting handlers, about half a
+ * microsecond each, and meanwhile who needs another stack waits. `uses` may be NULL when `max` is 0.
+ * Errors: INVAL. Any thread. */
+NOH_API noh_err noh_stack_census(noh_system *system, noh_stack_use *uses, size_t max,
+                                 size_t *ret_count);
+
+/* ---- dead letters -------------------------------------------------------------------------- */
+
 /* What a subscriber is told about each dead letter, whoever lost it. */
 NOH_DECLARE_MESSAGE(NOH_API, noh_dead_letter, (enum, noh_dead_reason, reason), (noh_ref, sender),
                     (noh_ref, receiver), (noh_text, type), (noh_text, text));

@@ -43,6 +43,7 @@ nohi_trap_answer nohi_overflow_ask(void *worker, void *address, jmp_buf **ret_to
         w->slots_limit = 0; /* OVR-2 */
         return NOHI_TRAP_GO_ON;
     }
+    self->strained = self->ref;
     set_failure(self);
     forget_frames(room);
     *ret_to = self->caught;
@@ -50,7 +51,7 @@ nohi_trap_answer nohi_overflow_ask(void *worker, void *address, jmp_buf **ret_to
 }
 
 /* OVR-1. Without memory for it the reserve stays open, and the rest of the guard has to do. */
-static void shut_reserve(noh_self *self)
+void nohi_overflow_shut(noh_self *self)
 {
     const noh_env *env = &self->system->env;
     char *reserve = reserve_of(nohi_strand_room(self->strand));
@@ -74,17 +75,23 @@ NOHI_COLD void nohi_overflow_seen(noh_self *self)
     }
     if (is_shallow(
             nohi_strand_room(self->strand))) { /* it has returned, and another one has its turn */
-        shut_reserve(self);
+        nohi_overflow_shut(self);
     }
 }
 
 /* What was below is not needed soon. */
 void nohi_overflow_left(noh_self *self)
 {
-    if (!noh_ref_is_none(self->strained)) {
-        const noh_env *env = &self->system->env;
-        const nohi_room *room = nohi_strand_room(self->strand);
-        shut_reserve(self);
-        env->pages_discard(env->world, room->low, room->size / 2);
+    nohi_worker *w = self->worker;
+    if (noh_ref_is_none(self->strained)) {
+        return;
     }
+    const noh_env *env = &w->system->env;
+    const nohi_room *room = nohi_strand_room(self->strand);
+    const noh_behavior *behavior = nohi_actor_behavior(self->actor);
+    if (self->failure.kind == NOH_EXIT_FAULT && behavior != NULL) {
+        nohi_stacks_note(&w->system->stacks, w->deepest, behavior, room->size);
+    }
+    nohi_overflow_shut(self);
+    env->pages_discard(env->world, room->low, room->size / 2);
 }

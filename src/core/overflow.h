@@ -25,8 +25,10 @@ nohi_trap_answer nohi_overflow_ask(void *worker, void *address, jmp_buf **ret_to
 /* Some turn on this strand was strained: this one fails, does not return; or it is over. */
 void nohi_overflow_seen(noh_self *self);
 
-/* The turn was left, by a jump to `caught`; or nobody runs there any more. */
+/* The turn was left, by a jump to `caught`. */
 void nohi_overflow_left(noh_self *self);
+/* The same later: nobody runs there any more. It was strained. */
+void nohi_overflow_shut(noh_self *self);
 
 /* At the beginning of a call that handlers make, with nothing begun yet. */
 NOHI_INLINE void nohi_overflow_poll(noh_self *self)

@@ -3,10 +3,15 @@
 /* Stacks: see stacks.h. */
 #include "stacks.h"
 
+#include "system.h"
+
+#include <stdio.h>
+#include <string.h>
+
 enum {
     SLAB_ROOMS = NOHI_LIMIT(64, 2),   /* at most, */
     SLAB_BYTES = 16 * 1024 * 1024,    /* and of about this size, unless it is one room */
-    KEEP_ROOMS = NOHI_LIMIT(1024, 2), /* free ones of a size, in slabs that could go */
+    KEEP_ROOMS = NOHI_LIMIT(4096, 2), /* free ones of a size, in slabs that could go */
     KEEP_BYTES = 1024 * 1024 * 1024,  /* the same of large ones */
     WARM_MAX = NOHI_LIMIT(64, 1) * 1024 * 1024,
 };
@@ -174,6 +179,7 @@ nohi_room *nohi_stacks_take(nohi_stacks *stacks, size_t size, uint32_t count)
 /* Called with the lock held. A slab that should go: STK-3. */
 static nohi_slab *put_back(nohi_stacks *stacks, nohi_room *room)
 {
+    store_relaxed(&room->waits, NULL); /* private: the lock is held */
     nohi_slab *slab = room->slab;
     nohi_slabs *slabs = class_of(stacks, room->size);
     if (is_full(slab)) {
@@ -261,6 +267,94 @@ void nohi_stacks_give(nohi_stacks *stacks, nohi_room *list)
     free_slabs(env, gone);
 }
 
+/* ---- census ------------------------------------------------------------------------------- */
+
+/* Called with the lock held. NULL: there is none, and no memory for one. */
+static noh_stack_use *use_of(nohi_stacks *stacks, const noh_behavior *behavior)
+{
+    const noh_env *env = stacks->env;
+    char name[sizeof stacks->uses->behavior];
+    snprintf(name, sizeof name, "%s", behavior->name);
+    for (size_t i = 0; i < stacks->use_count; i++) {
+        if (strcmp(stacks->uses[i].behavior, name) == 0) {
+            return &stacks->uses[i];
+        }
+    }
+    if (stacks->use_count == stacks->use_capacity) {
+        size_t capacity = stacks->use_capacity == 0 ? 16 : stacks->use_capacity * 2;
+        noh_stack_use *uses = nohi_alloc(env, capacity * sizeof *uses);
+        if (uses == NULL) {
+            return NULL;
+        }
+        if (stacks->use_count > 0) {
+            memcpy(uses, stacks->uses, stacks->use_count * sizeof *uses);
+        }
+        nohi_free(env, stacks->uses, stacks->use_capacity * sizeof *uses);
+        stacks->uses = uses;
+        stacks->use_capacity = capacity;
+    }
+    noh_stack_use *use = &stacks->uses[stacks->use_count++];
+    *use = (noh_stack_use){.waiting = 0};
+    memcpy(use->behavior, name, sizeof name);
+    return use;
+}
+
+void nohi_stacks_note(nohi_stacks *stacks, nohi_deepest *seen, const noh_behavior *behavior,
+                      size_t bytes)
+{
+    seen += (uintptr_t)behavior / sizeof *behavior % NOHI_DEEPEST;
+    if (NOHI_LIKELY(seen->behavior == behavior && seen->bytes >= bytes)) {
+        return;
+    }
+    pthread_mutex_lock(&stacks->lock);
+    noh_stack_use *use = use_of(stacks, behavior);
+    if (use != NULL) {
+        use->deepest = use->deepest < bytes ? bytes : use->deepest;
+        *seen = (nohi_deepest){behavior, use->deepest};
+    }
+    pthread_mutex_unlock(&stacks->lock);
+}
+
+/* Called with the lock held. */
+static void count_waiting(nohi_stacks *stacks, nohi_slab *slab)
+{
+    const noh_env *env = stacks->env;
+    for (uint32_t i = 0; i < slab->made; i++) {
+        nohi_room *room = &slab->rooms[i];
+        const noh_behavior *behavior = load_relaxed(&room->waits); /* counter: at some moment */
+        noh_stack_use *use = behavior == NULL ? NULL : use_of(stacks, behavior);
+        if (use != NULL) {
+            use->waiting++;
+            use->touched += room->size - env->pages_untouched(env->world, room->low, room->size);
+        }
+    }
+}
+
+noh_err noh_stack_census(noh_system *system, noh_stack_use *uses, size_t max, size_t *ret_count)
+{
+    if (system == NULL || ret_count == NULL || (uses == NULL && max > 0)) {
+        return NOH_E_INVAL;
+    }
+    nohi_stacks *stacks = &system->stacks;
+    pthread_mutex_lock(&stacks->lock);
+    for (size_t i = 0; i < stacks->use_count; i++) {
+        stacks->uses[i].waiting = 0;
+        stacks->uses[i].touched = 0;
+    }
+    for (unsigned i = 0; i < NOHI_STACK_CLASSES; i++) {
+        for (nohi_slab *slab = stacks->classes[i].first; slab != NULL; slab = slab->next) {
+            count_waiting(stacks, slab);
+        }
+    }
+    size_t count = stacks->use_count < max ? stacks->use_count : max;
+    if (count > 0) {
+        memcpy(uses, stacks->uses, count * sizeof *uses);
+    }
+    *ret_count = stacks->use_count;
+    pthread_mutex_unlock(&stacks->lock);
+    return NOH_OK;
+}
+
 /* ---- all ---------------------------------------------------------------------------------- */
 
 void nohi_stacks_init(nohi_stacks *stacks, const noh_env *env)
@@ -279,5 +373,6 @@ void nohi_stacks_done(nohi_stacks *stacks)
             slab = next;
         }
     }
+    nohi_free(stacks->env, stacks->uses, stacks->use_capacity * sizeof *stacks->uses);
     pthread_mutex_destroy(&stacks->lock);
 }

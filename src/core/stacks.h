@@ -25,6 +25,7 @@
 #include "atomic.h"
 #include "base.h"
 
+#include <noh/watch.h>
 #include <pthread.h>
 
 enum {
@@ -43,9 +44,18 @@ typedef struct nohi_room {
     char *low;
     size_t size;
     nohi_slab *slab;
-    struct nohi_room *next; /* in a list of free ones */
-    bool warm;              /* free: it may have memory behind it */
+    struct nohi_room *next;           /* in a list of free ones */
+    bool warm;                        /* free: it may have memory behind it */
+    atom(const noh_behavior *) waits; /* whose handler waits on it; others read it */
 } nohi_room;
+
+/* The deepest use that the table knows of, as a home has seen it last. */
+typedef struct nohi_deepest {
+    const noh_behavior *behavior;
+    size_t bytes;
+} nohi_deepest;
+
+enum { NOHI_DEEPEST = NOHI_LIMIT(16, 1) };
 
 typedef struct nohi_slabs {
     nohi_slab *first; /* with free rooms, then those without */
@@ -58,6 +68,9 @@ typedef struct nohi_stacks {
     pthread_mutex_t lock;
     nohi_slabs classes[NOHI_STACK_CLASSES];
     size_t warm_bytes;
+    noh_stack_use *uses; /* one for each behavior that has waited */
+    size_t use_count;
+    size_t use_capacity;
 } nohi_stacks;
 
 void nohi_stacks_init(nohi_stacks *stacks, const noh_env *env);
@@ -70,6 +83,12 @@ size_t nohi_stacks_size(size_t bytes);
 /* A list of rooms of a size that nohi_stacks_size gave: `count`, or fewer when memory or mappings are
  * short; NULL: none. */
 nohi_room *nohi_stacks_take(nohi_stacks *stacks, size_t size, uint32_t count);
+/* A handler of that behavior used so many bytes; `seen` are the home's NOHI_DEEPEST. Depth is measured
+ * when a handler begins to wait, by the stack pointer: that is exact, and whose it is is known. Which
+ * pages were touched says less: a strand runs turns of many actors, one after the other. */
+void nohi_stacks_note(nohi_stacks *stacks, nohi_deepest *seen, const noh_behavior *behavior,
+                      size_t bytes);
+
 /* A list of rooms of whatever size; nobody is on them. */
 void nohi_stacks_give(nohi_stacks *stacks, nohi_room *list);
 

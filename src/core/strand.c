@@ -67,7 +67,9 @@ static nohi_strand *make(nohi_worker *w)
 static nohi_room *unmake(nohi_strand *strand)
 {
     nohi_room *room = strand->room;
-    nohi_overflow_left(&strand->self);
+    if (!noh_ref_is_none(strand->self.strained)) {
+        nohi_overflow_shut(&strand->self);
+    }
     nohi_fiber_done(strand->fiber);
     return room;
 }
@@ -464,6 +466,16 @@ uint32_t nohi_strand_wake_number(noh_self *self)
     return extra->wait_serial;
 }
 
+/* For the census. */
+static void note_wait(nohi_worker *w, noh_self *self)
+{
+    nohi_room *room = self->strand->room;
+    const noh_behavior *behavior = nohi_actor_behavior(self->actor);
+    size_t depth = (size_t)(room->low + room->size - (char *)__builtin_frame_address(0));
+    store_relaxed(&room->waits, behavior); /* counter */
+    nohi_stacks_note(&w->system->stacks, w->deepest, behavior, depth);
+}
+
 NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
 {
     wait->strand = self->strand;
@@ -475,6 +487,7 @@ NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
     self->actor->extra->wait = wait;
     self->takes = 0;
     count_in_hand(w, self, 1);
+    note_wait(w, self);
 }
 
 NOHI_INLINE void end_wait(noh_self *self, nohi_wait *wait)
@@ -482,6 +495,7 @@ NOHI_INLINE void end_wait(noh_self *self, nohi_wait *wait)
     nohi_worker *w = self->worker;
     store_relaxed(&w->running_type, wait->running); /* counter: for reports */
     count_in_hand(w, self, UINT64_MAX);
+    store_relaxed(&self->strand->room->waits, NULL); /* counter */
     self->actor->extra->wait = NULL;
     nohi_seat_leave(w, wait);
 }

@@ -134,6 +134,7 @@ struct nohi_worker {
     nohi_strand *spare;      /* strands, */
     uint32_t spares;         /* and how many; */
     nohi_room *rooms;        /* and rooms for new ones */
+    nohi_deepest deepest[NOHI_DEEPEST];
     nohi_trap trap;          /* for its thread, or who borrows it; constant */
     nohi_actor *waits;       /* from a strand to the base: its handler waits now; */
     nohi_strand *goes_on;    /* or this one is to go on; */

@@ -197,10 +197,10 @@ static void most_of_what_is_free_goes(void)
     noh_env env = fault_env(&fault);
     nohi_stacks stacks;
     nohi_stacks_init(&stacks, &env);
-    nohi_room *list = nohi_stacks_take(&stacks, NOHI_STACK_USUAL, 10000);
-    CHECK_EQ(length(list), 10000);
+    nohi_room *list = nohi_stacks_take(&stacks, NOHI_STACK_USUAL, 40000);
+    CHECK_EQ(length(list), 40000);
     size_t full = fault.live_pages;
-    CHECK(full >= 10000 * (size_t)NOHI_STACK_USUAL);
+    CHECK(full >= 40000 * (size_t)NOHI_STACK_USUAL);
     nohi_stacks_give(&stacks, list);
     CHECK(fault.live_pages <= full / 8);
     size_t kept = fault.live_pages;
