@@ -308,7 +308,8 @@ NOH_API const noh_behavior *noh_behavior_find(const char *name);
         &noh_type_noh_nothing, \
         NULL, \
         (const noh_handler[]){NOH_PP_EACH(NOH_ENTRY_IN_, (S, role), __VA_ARGS__)}, \
-        NOH_PP_COUNT(__VA_ARGS__)}
+        NOH_PP_COUNT(__VA_ARGS__), \
+        0}
 #define NOH_ROLE_DECLARE(S, role) extern const noh_behavior noh_role_##S##_##role
 
 /* clang-format off */

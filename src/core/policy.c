@@ -29,6 +29,7 @@
  *         costs time, never correctness. */
 #include "policy.h"
 
+#include "role.h"
 #include "send.h"
 #include "system.h"
 
@@ -670,8 +671,7 @@ bool nohi_policy_may_borrow(nohi_worker *w, nohi_actor *a)
         !nohi_message_is_counted(first) ||             /* and no notice: those have hooks behind */
         nohi_gate_has_stop(&a->gate) || (a->flags & ~(NOHI_QUEUED | NOHI_TIMED)) != 0 ||
         load_relaxed(&a->life) != NOHI_LIVE || /* private */
-        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED) ||
-        nohi_wants_stack(nohi_actor_behavior(a))) {
+        (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED) || nohi_wants_stack(nohi_role_own(a))) {
         return false;
     }
     const nohi_kind *kind = nohi_policy_kind(w, nohi_actor_behavior(a));

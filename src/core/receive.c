@@ -21,6 +21,7 @@
 #include "circle.h"
 #include "deadletter.h"
 #include "reply.h"
+#include "role.h"
 #include "send.h"
 #include "strand.h"
 #include "system.h"
@@ -263,7 +264,7 @@ void nohi_receive_left(nohi_worker *w, nohi_actor *a)
 static NOHI_COLD bool wants_other_strand(noh_self *self, nohi_actor *a)
 {
     nohi_worker *w = self->worker;
-    size_t size = nohi_stacks_size(nohi_actor_behavior(a)->stack_size);
+    size_t size = nohi_stacks_size(nohi_role_own(a)->stack_size);
     if (self->strand == NULL || nohi_strand_room(self->strand)->size == size) {
         return false;
     }
@@ -280,7 +281,7 @@ static bool turn(noh_self *self, nohi_actor *a)
     if (a->flags & NOHI_WAITING) {
         return turn_of_waiting(w, a);
     }
-    if ((a->flags & NOHI_TIMED) && nohi_wants_stack(nohi_actor_behavior(a)) &&
+    if ((a->flags & NOHI_TIMED) && nohi_wants_stack(nohi_role_own(a)) &&
         wants_other_strand(self, a)) {
         return false;
     }

@@ -64,7 +64,7 @@ struct nohi_wait {
     nohi_message *got; /* taken out of the queue */
     nohi_strand *strand;
     const noh_type *running; /* what its worker ran */
-    nohi_letter *seen; /* the last of the queue that was looked at; NULL: none */
+    nohi_letter *seen;       /* the last of the queue that was looked at; NULL: none */
 };
 
 /* For an answer that somebody, who may wait himself, has to give. */

@@ -55,8 +55,8 @@ noh_err noh_system_new(const noh_options *options, noh_system **ret_system)
 {
     noh_options o = options == NULL ? (noh_options){.size = 0} : *options;
     if (ret_system == NULL || o.workers > NOHI_WORKERS_MAX || o.stop_timeout_ns < 0 ||
-        o.blocking_max > NOHI_HELPERS_MAX || o.watchdog_ns < 0 || (o.size != 0 && o.size < sizeof o) ||
-        (o.env != NULL && o.env->size < sizeof *o.env)) {
+        o.blocking_max > NOHI_HELPERS_MAX || o.watchdog_ns < 0 ||
+        (o.size != 0 && o.size < sizeof o) || (o.env != NULL && o.env->size < sizeof *o.env)) {
         return NOH_E_INVAL;
     }
     noh_env env = o.env == NULL ? noh_env_default() : *o.env;

@@ -21,6 +21,7 @@
 #include "timer.h"
 
 #include "deadletter.h"
+#include "role.h"
 #include "overflow.h"
 #include "send.h"
 
@@ -625,7 +626,7 @@ noh_err noh_idle_after(noh_self *self, int64_t idle_ns)
     extra->idle_incarnation = (extra->idle_incarnation + 1) & NOHI_NUMBER_MAX;
     extra->idle_ns = 0;
     extra->idle_armed = false;
-    if (!nohi_wants_stack(nohi_actor_behavior(self->actor))) {
+    if (!nohi_wants_stack(nohi_role_own(self->actor))) {
         self->actor->flags = (uint8_t)(self->actor->flags & ~NOHI_TIMED);
     }
     noh_err err = idle_ns == 0 ? NOH_OK : nohi_timer_idle(w, self->actor, idle_ns);

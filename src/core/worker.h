@@ -135,19 +135,19 @@ struct nohi_worker {
     uint32_t spares;         /* and how many; */
     nohi_room *rooms;        /* and rooms for new ones */
     nohi_deepest deepest[NOHI_DEEPEST];
-    nohi_trap trap;          /* for its thread, or who borrows it; constant */
-    nohi_actor *waits;       /* from a strand to the base: its handler waits now; */
-    nohi_strand *goes_on;    /* or this one is to go on; */
-    nohi_message *called;    /* from strand to strand: a request, */
-    noh_ref call_ref;        /* and whose turn that is: STR-5 */
-    size_t wants_stack;      /* or the next actor wants one of that size; 0 */
-    nohi_strand *apart;      /* a spare one that is larger, or NULL */
-    nohi_wait *own_wait;     /* THREAD, HOST: what its thread waits for */
-    nohi_seat *seat_free;    /* circle.h */
-    nohi_worker *borrower;   /* the thread that acts for this worker (borrow.c), or NULL */
-    nohi_worker *borrowed;   /* THREAD, HOST: the worker it acts for, or NULL */
-    bool calls;              /* THREAD, HOST: the ask under way is noh_call's (borrow.c) */
-    void *memory;            /* the block this struct lies in */
+    nohi_trap trap;        /* for its thread, or who borrows it; constant */
+    nohi_actor *waits;     /* from a strand to the base: its handler waits now; */
+    nohi_strand *goes_on;  /* or this one is to go on; */
+    nohi_message *called;  /* from strand to strand: a request, */
+    noh_ref call_ref;      /* and whose turn that is: STR-5 */
+    size_t wants_stack;    /* or the next actor wants one of that size; 0 */
+    nohi_strand *apart;    /* a spare one that is larger, or NULL */
+    nohi_wait *own_wait;   /* THREAD, HOST: what its thread waits for */
+    nohi_seat *seat_free;  /* circle.h */
+    nohi_worker *borrower; /* the thread that acts for this worker (borrow.c), or NULL */
+    nohi_worker *borrowed; /* THREAD, HOST: the worker it acts for, or NULL */
+    bool calls;            /* THREAD, HOST: the ask under way is noh_call's (borrow.c) */
+    void *memory;          /* the block this struct lies in */
     void *thread;
     void (*host_wake)(void *ctx);
     void *host_ctx;
