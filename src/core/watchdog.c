@@ -85,11 +85,12 @@ static void report(nohi_worker *w, int64_t held_ns)
     bump(&w->system->watchdog.reports);
 }
 
+/* `now_ns` is of before. */
 static void look_at(nohi_worker *w, int64_t now_ns)
 {
     nohi_seen seen = see(w);
     if (!is_same(&seen, &w->seen)) {
-        seen.since_ns = now_ns;
+        seen.since_ns = nohi_now(w->system); /* after the look: at least since then */
         w->seen = seen;
     } else if (!noh_ref_is_none(seen.ref) && !w->seen.reported &&
                now_ns - w->seen.since_ns >= w->system->watchdog.budget_ns) {
