@@ -120,10 +120,9 @@ static void close_loop(loop *l)
     CHECK_EQ(close(l->fd), 0);
 }
 
-/* One turn of the loop; sleeps as long as noh_host_run allows. */
-static void turn(loop *l)
+/* Sleeps until the loop is woken, or for as long as noh_host_run allows. */
+static void sleep_until_woken(const loop *l, int64_t sleep_ns)
 {
-    int64_t sleep_ns = noh_host_run(l->self);
     CHECK(sleep_ns >= 0);
     int timeout_ms = sleep_ns == NOH_FOREVER ? -1 : (int)((sleep_ns + NOH_MS - 1) / NOH_MS);
     struct pollfd waiting = {.fd = l->fd, .events = POLLIN};
@@ -231,12 +230,13 @@ static void a_sleeping_loop_is_woken_by_each_message(void)
     const noh_type *type;
     const void *got;
     for (;;) {
-        turn(&l);
-        /* The loop's own mail is looked at in a way that does not wait. */
-        if (noh_host_run(l.self) != 0 && noh_receive(l.self, 0, &type, &got) == NOH_OK) {
+        int64_t sleep_ns = noh_host_run(l.self);
+        /* The loop's own mail, which the run may have brought without a wake-up. */
+        if (noh_receive(l.self, 0, &type, &got) == NOH_OK) {
             CHECK(type == NOH_TYPE(poke));
             break;
         }
+        sleep_until_woken(&l, sleep_ns);
     }
     core_join_thread(thread);
     CHECK(l.wakes >= 1);
