@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright The Noh Authors */
+/* Goal: every circle of waits is found and named, once, and what is none is not; the request that is
+ * withdrawn is not handled, and all others go on. And whoever waits can be listed. */
+#include "waiter.h"
+
+#include <noh/watch.h>
+
+NOH_MESSAGE(link_start, (noh_ref, next), (uint32_t, how));
+NOH_REQUEST(go_round, sum, (uint32_t, left));
+NOH_MESSAGE(next_is, (noh_ref, next));
+NOH_MESSAGE(ask_early, (int64_t, value));
+NOH_REQUEST(ask_late, sum);
+
+enum { RING_MAX = 8, WAITS_MAX = 16 };
+
+static core_gate gate = CORE_GATE;
+
+/* How a link passes it on. */
+enum { BY_CALL, BY_FORWARD, BY_PROMISE, BY_JOIN };
+
+/* What the one wait that failed has seen; read after all answers are in. */
+static struct {
+    atomic_int found;   /* how many have */
+    atomic_uint rounds; /* go_round handled */
+    noh_ref by;
+    size_t count;
+    noh_wait waits[WAITS_MAX];
+    char text[512];
+} circle;
+
+typedef struct ring_link {
+    noh_ref next;
+    uint32_t how;
+    noh_future early;
+} ring_link;
+
+static noh_err linked(noh_self *self, ring_link *me, const link_start *m)
+{
+    me->next = m->next;
+    me->how = m->how;
+    return NOH_OK;
+}
+
+static noh_err link_next(noh_self *self, ring_link *me, const next_is *m)
+{
+    me->next = m->next;
+    return NOH_OK;
+}
+
+static void note_circle(noh_self *self)
+{
+    size_t count = noh_cycle(self, circle.waits, WAITS_MAX);
+    if (count > 0) {
+        circle.count = count;
+        circle.by = noh_self_ref(self);
+        snprintf(circle.text, sizeof circle.text, "%s", noh_error_text(self));
+        atomic_fetch_add(&circle.found, 1);
+    }
+}
+
+/* The error of a wait goes to whoever asked. */
+static noh_err answer_with(noh_self *self, noh_err err, int64_t value)
+{
+    if (err == NOH_OK) {
+        return noh_reply(self, sum, .value = value);
+    }
+    note_circle(self);
+    return noh_reply_error(self, err, NULL);
+}
+
+static noh_err link_round(noh_self *self, ring_link *me, const go_round *m)
+{
+    sum s = {0};
+    noh_promise promise;
+    noh_err err;
+    atomic_fetch_add(&circle.rounds, 1);
+    if (m->left == 0) {
+        return noh_reply(self, sum, .value = 1);
+    }
+    switch (me->how) {
+    case BY_FORWARD:
+        return noh_forward(self, me->next);
+    case BY_JOIN:
+        err = noh_join(self, me->next, NOH_FOREVER, NULL);
+        return answer_with(self, err, 0);
+    case BY_PROMISE:
+        CHECK_OK(noh_promise_take(self, &promise));
+        err = noh_call(self, me->next, go_round, &s, .left = m->left - 1);
+        note_circle(self);
+        return err == NOH_OK ? noh_promise_keep(self, promise, sum, .value = s.value + 1)
+                             : noh_promise_fail(self, promise, err, NULL);
+    default:
+        err = noh_call(self, me->next, go_round, &s, .left = m->left - 1);
+        return answer_with(self, err, s.value + 1);
+    }
+}
+
+static noh_err link_ask_early(noh_self *self, ring_link *me, const ask_early *m)
+{
+    if (m->value == 1) {
+        core_pass(&gate);
+    }
+    return noh_ask(self, me->next, ask_late, &me->early);
+}
+
+static noh_err link_ask_late(noh_self *self, ring_link *me, const ask_late *m)
+{
+    sum s = {0};
+    noh_err err = noh_await(self, me->early, sum, NOH_FOREVER, &s);
+    return answer_with(self, err, s.value);
+}
+
+NOH_BEHAVIOR_WITH(ring_link, link_start, linked, NOH_ON(go_round, link_round),
+                  NOH_ON(next_is, link_next), NOH_ON(ask_early, link_ask_early),
+                  NOH_ON(ask_late, link_ask_late));
+
+static noh_ref ring[RING_MAX];
+
+static void make_ring(noh_self *self, size_t count, uint32_t how)
+{
+    memset(&circle, 0, sizeof circle);
+    for (size_t i = 0; i < count; i++) {
+        ring[i] = noh_spawn(self, ring_link, .how = i == 0 ? BY_CALL : how);
+    }
+    for (size_t i = 0; i < count; i++) {
+        CHECK_OK(noh_tell(self, ring[i], next_is, .next = ring[(i + 1) % count]));
+    }
+}
+
+static size_t place(noh_ref actor)
+{
+    for (size_t i = 0; i < RING_MAX; i++) {
+        if (noh_ref_equal(ring[i], actor)) {
+            return i;
+        }
+    }
+    test_failed(__FILE__, __LINE__, "not of the ring");
+}
+
+/* The circle that was found: `count` of them, each once, in order. */
+static void check_circle(size_t count, const char *message)
+{
+    CHECK_EQ(atomic_load(&circle.found), 1);
+    CHECK_EQ(circle.count, count);
+    CHECK(noh_ref_equal(circle.waits[0].actor, circle.by));
+    for (size_t i = 0; i < count; i++) {
+        const noh_wait *wait = &circle.waits[i];
+        const noh_wait *next = &circle.waits[(i + 1) % count];
+        CHECK_EQ(place(next->actor), (place(wait->actor) + 1) % count);
+        CHECK(noh_ref_equal(wait->on, next->actor));
+        CHECK_TEXT(wait->behavior, "ring_link");
+        CHECK_TEXT(wait->message, message);
+        CHECK_EQ(wait->why, NOH_WAIT_FOR_ANSWER);
+        CHECK(wait->for_ns >= 0);
+    }
+    CHECK(strstr(circle.text, "ring_link<") != NULL);
+    CHECK(strstr(circle.text, message) != NULL);
+}
+
+static void a_circle_of_calls_is_found_and_named(void)
+{
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        core_world world;
+        noh_system *system = core_start(&world, workers, NULL);
+        noh_self *self = noh_system_self(system);
+        for (uint32_t count = 1; count <= RING_MAX; count++) {
+            for (size_t from = 0; from < count; from++) {
+                sum s;
+                make_ring(self, count, BY_CALL);
+                CHECK_ERR(noh_call(self, ring[from], go_round, &s, .left = count), NOH_E_CYCLE);
+                (void)core_settled(system, 0);
+                check_circle(count, "go_round");
+                /* The request that closes it is handled, unless it is the one that is withdrawn. */
+                bool withdrawn = place(circle.by) == (from + count - 1) % count;
+                CHECK_EQ(atomic_load(&circle.rounds), withdrawn ? count : count + 1);
+                CHECK_EQ(noh_cycle(self, NULL, 0), 0);                         /* not this one's */
+                CHECK_OK(noh_call(self, ring[from], go_round, &s, .left = 0)); /* all go on */
+                for (size_t i = 0; i < count; i++) {
+                    (void)core_stop(self, ring[i], NOH_STOP_DRAIN);
+                }
+            }
+        }
+        CHECK(core_dead(system, NOH_DEAD_LATE) > 0);
+        core_end(&world, system);
+    }
+}
+
+static void a_circle_of_promises_is_found(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, NULL);
+    noh_self *self = noh_system_self(system);
+    for (uint32_t count = 1; count <= RING_MAX; count++) {
+        sum s;
+        make_ring(self, count, BY_PROMISE);
+        CHECK_ERR(noh_call(self, ring[0], go_round, &s, .left = count), NOH_E_CYCLE);
+        (void)core_settled(system, 0);
+        check_circle(count, "go_round");
+    }
+    core_end(&world, system);
+}
+
+/* Who passes a request on does not wait: the circle is of those that do. */
+static void a_circle_through_forwards_is_found(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, NULL);
+    noh_self *self = noh_system_self(system);
+    for (uint32_t count = 2; count <= RING_MAX; count++) {
+        sum s;
+        make_ring(self, count, BY_FORWARD);
+        CHECK_ERR(noh_call(self, ring[0], go_round, &s, .left = RING_MAX), NOH_E_CYCLE);
+        (void)core_settled(system, 0);
+        CHECK_EQ(atomic_load(&circle.found), 1);
+        CHECK_EQ(circle.count, 1);
+        CHECK(noh_ref_equal(circle.waits[0].actor, ring[0]));
+        CHECK(noh_ref_equal(circle.waits[0].on, ring[0]));
+    }
+    core_end(&world, system);
+}
+
+/* Nobody ends who waits for the end of who waits for it. */
+static void a_circle_through_a_join_is_found(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, NULL);
+    noh_self *self = noh_system_self(system);
+    for (size_t count = 2; count <= RING_MAX; count++) {
+        sum s;
+        make_ring(self, count, BY_CALL);
+        noh_ref last = noh_spawn(self, ring_link, .how = BY_JOIN, .next = ring[0]);
+        CHECK_OK(noh_tell(self, ring[count - 1], next_is, .next = last));
+        CHECK_ERR(noh_call(self, ring[0], go_round, &s, .left = 100), NOH_E_CYCLE);
+        (void)core_settled(system, 0);
+        CHECK_EQ(atomic_load(&circle.found), 1);
+        CHECK_EQ(circle.count, count + 1);
+        size_t ends = 0;
+        for (size_t i = 0; i < circle.count; i++) {
+            bool joins = noh_ref_equal(circle.waits[i].actor, last);
+            CHECK_EQ(circle.waits[i].why, joins ? NOH_WAIT_FOR_END : NOH_WAIT_FOR_ANSWER);
+            CHECK_TEXT(circle.waits[i].message, joins ? "" : "go_round");
+            ends += joins;
+        }
+        CHECK_EQ(ends, 1);
+    }
+    core_end(&world, system);
+}
+
+/* All have asked, in one handler, before the first awaits, in another. */
+static void a_circle_of_late_awaits_is_found(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, NULL);
+    noh_self *self = noh_system_self(system);
+    for (size_t count = 1; count <= RING_MAX; count++) {
+        make_ring(self, count, BY_CALL);
+        core_shut_gate(&gate); /* each is told to ask before it is asked */
+        CHECK_OK(noh_tell(self, ring[0], ask_early, .value = 1));
+        for (size_t i = count - 1; i > 0; i--) {
+            CHECK_OK(noh_tell(self, ring[i], ask_early));
+        }
+        core_open_gate(&gate);
+        sum s;
+        for (size_t i = 0; i < count; i++) { /* they go on */
+            CHECK_OK(noh_call(self, ring[i], go_round, &s, .left = 0));
+        }
+        (void)core_settled(system, 0);
+        check_circle(count, "ask_late");
+    }
+    core_end(&world, system);
+}
+
+/* ---- plain threads -------------------------------------------------------------------------- */
+
+/* It is told the thread's ref, and asks it while it waits. */
+static void ask_the_driver(noh_self *self, waiter *me)
+{
+    sum s;
+    noh_err err = noh_call(self, cast.driver, question, &s, .value = 1);
+    note_circle(self);
+    CHECK_OK(noh_reply_error(self, err, NULL));
+}
+
+static void a_circle_through_a_plain_thread_is_found(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, NULL);
+    noh_self *self = noh_system_self(system);
+    sum s;
+    memset(&circle, 0, sizeof circle);
+    cast.driver = noh_self_ref(self);
+    noh_ref a = spawn_waiter(self);
+    CHECK_ERR(noh_call(self, a, play, &s, .part = PART(ask_the_driver)), NOH_E_CYCLE);
+    size_t own = noh_cycle(self, circle.waits, WAITS_MAX); /* either of the two is told */
+    CHECK_EQ(own > 0 ? own : circle.count, 2);
+    (void)noh_self_free(self);
+    core_end(&world, system);
+}
+
+/* ---- no false alarm ------------------------------------------------------------------------- */
+
+enum { LAYERS = 6, WIDTH = 12, ROUNDS = 2000 };
+
+NOH_REQUEST(descend, sum, (uint32_t, level), (uint64_t, seed));
+NOH_NO_STATE(node);
+
+static noh_ref nodes[LAYERS][WIDTH];
+
+/* Asks two of the next layers, one after the other; layers below never ask above. */
+static noh_err node_descend(noh_self *self, node *me, const descend *m)
+{
+    int64_t total = 1;
+    uint64_t seed = m->seed;
+    for (int i = 0; i < 2 && m->level + 1 < LAYERS; i++) {
+        sum s;
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        uint32_t to = m->level + 1 + (uint32_t)(seed >> 60) % (LAYERS - m->level - 1);
+        CHECK_OK(noh_call(self, nodes[to][(seed >> 33) % WIDTH], descend, &s, .level = to,
+                          .seed = seed));
+        total += s.value;
+    }
+    return noh_reply(self, sum, .value = total);
+}
+
+NOH_BEHAVIOR(node, NOH_ON(descend, node_descend));
+
+static void what_is_no_circle_is_none(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 3, NULL);
+    noh_self *self = noh_system_self(system);
+    for (size_t i = 0; i < LAYERS; i++) {
+        for (size_t j = 0; j < WIDTH; j++) {
+            nodes[i][j] = noh_spawn(self, node);
+        }
+    }
+    noh_future futures[50];
+    for (uint64_t round = 0; round < ROUNDS / 50; round++) {
+        for (uint64_t i = 0; i < 50; i++) {
+            CHECK_OK(noh_ask(self, nodes[0][i % WIDTH], descend, &futures[i],
+                             .seed = round * 50 + i + 1));
+        }
+        for (size_t i = 0; i < 50; i++) {
+            sum s;
+            CHECK_OK(noh_await(self, futures[i], sum, NOH_FOREVER, &s));
+            CHECK(s.value > 2);
+        }
+    }
+    CHECK_EQ(core_dead(system, NOH_DEAD_LATE), 0);
+    core_end(&world, system);
+}
+
+/* ---- who waits ------------------------------------------------------------------------------ */
+
+static void call_b(noh_self *self, waiter *me)
+{
+    sum s;
+    (void)noh_call(self, cast.b, question, &s, .value = 1);
+}
+
+static void join_b(noh_self *self, waiter *me)
+{
+    (void)noh_join(self, cast.b, NOH_FOREVER, NULL);
+}
+
+static void receive_letter(noh_self *self, waiter *me)
+{
+    const letter *l;
+    (void)noh_receive_only(self, letter, NOH_FOREVER, &l);
+}
+
+static void receive_any(noh_self *self, waiter *me)
+{
+    const noh_type *type;
+    const void *message;
+    (void)noh_receive(self, NOH_FOREVER, &type, &message);
+}
+
+static void sleep_long(noh_self *self, waiter *me)
+{
+    (void)noh_sleep(self, NOH_FOREVER);
+}
+
+static noh_err pass_gate(void *arg)
+{
+    core_pass(&gate);
+    return NOH_OK;
+}
+
+static void block(noh_self *self, waiter *me)
+{
+    (void)noh_blocking(self, pass_gate, NULL);
+}
+
+typedef struct expected_wait {
+    part_fn *part;
+    noh_wait_why why;
+    bool on_b;
+    const char *message;
+} expected_wait;
+
+static const expected_wait expected[] = {
+    {call_b, NOH_WAIT_FOR_ANSWER, true, "question"},
+    {join_b, NOH_WAIT_FOR_END, true, ""},
+    {receive_letter, NOH_WAIT_FOR_MESSAGE, false, "letter"},
+    {receive_any, NOH_WAIT_FOR_MESSAGE, false, ""},
+    {sleep_long, NOH_WAIT_FOR_TIME, false, ""},
+    {block, NOH_WAIT_FOR_WORK, false, ""},
+};
+enum { KINDS = sizeof expected / sizeof *expected };
+
+static size_t stuck(noh_system *system, int64_t for_ns, noh_wait *waits, size_t max)
+{
+    size_t count = SIZE_MAX;
+    CHECK_OK(noh_stuck(system, for_ns, waits, max, &count));
+    return count;
+}
+
+static void who_waits_is_listed(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, NULL);
+    noh_self *self = noh_system_self(system);
+    noh_ref actors[KINDS];
+    noh_wait waits[KINDS];
+    core_shut_gate(&gate);
+    cast.b = noh_spawn(self, keeper); /* does not answer */
+    CHECK_EQ(stuck(system, 0, waits, KINDS), 0);
+    for (size_t i = 0; i < KINDS; i++) {
+        actors[i] = let(self, expected[i].part, 0);
+    }
+    while (stuck(system, 0, waits, KINDS) < KINDS) {
+        sched_yield();
+    }
+    for (size_t i = 0; i < KINDS; i++) {
+        size_t at = 0;
+        while (at < KINDS && !noh_ref_equal(waits[at].actor, actors[i])) {
+            at++;
+        }
+        CHECK(at < KINDS);
+        CHECK_TEXT(waits[at].behavior, "waiter");
+        CHECK_EQ(waits[at].why, expected[i].why);
+        CHECK_TEXT(waits[at].message, expected[i].message);
+        CHECK(noh_ref_equal(waits[at].on, expected[i].on_b ? cast.b : NOH_NO_REF));
+        CHECK(waits[at].for_ns >= 0);
+    }
+    memset(waits, 0, sizeof waits);
+    CHECK_EQ(stuck(system, 0, waits, 2), KINDS); /* more than fit */
+    CHECK(noh_ref_is_none(waits[2].actor));
+    CHECK_EQ(stuck(system, 0, NULL, 0), KINDS);
+    CHECK_EQ(stuck(system, NOH_FOREVER, waits, KINDS), 0);
+    core_open_gate(&gate);
+    for (size_t i = 0; i < KINDS; i++) {
+        (void)core_stop(self, actors[i], NOH_STOP_KILL);
+    }
+    CHECK_EQ(stuck(system, 0, waits, KINDS), 0);
+    size_t count;
+    CHECK_ERR(noh_stuck(NULL, 0, waits, KINDS, &count), NOH_E_INVAL);
+    CHECK_ERR(noh_stuck(system, -1, waits, KINDS, &count), NOH_E_INVAL);
+    CHECK_ERR(noh_stuck(system, 0, NULL, 1, &count), NOH_E_INVAL);
+    CHECK_ERR(noh_stuck(system, 0, waits, KINDS, NULL), NOH_E_INVAL);
+    CHECK_EQ(noh_cycle(NULL, waits, KINDS), 0);
+    core_end(&world, system);
+}
+
+static const test_case cases[] = {
+    TEST(a_circle_of_calls_is_found_and_named),
+    TEST(a_circle_of_promises_is_found),
+    TEST(a_circle_through_forwards_is_found),
+    TEST(a_circle_through_a_join_is_found),
+    TEST(a_circle_of_late_awaits_is_found),
+    TEST(a_circle_through_a_plain_thread_is_found),
+    TEST(what_is_no_circle_is_none),
+    TEST(who_waits_is_listed),
+};
+TEST_MAIN(cases)
