@@ -734,7 +734,8 @@ NOH_API noh_err noh_await_all_value(noh_self *self, const noh_future *futures, s
  *     while ((err = noh_await_any(self, futures, 3, NOH_FOREVER, &i)) == NOH_OK) {
  *         err = noh_await(self, futures[i], sum, 0, &sums[i]);
  *     }
- * With one future and no time it is a look whether that is there. On an error all stay as they are.
+ * With one future and no time it is a look whether that is there. On an error all stay as they are. A
+ * circle of waits is not found here, as any of them may open it: give it a time.
  * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT, SPENT (all are), those of waiting. With self; waits. */
 NOH_API noh_err noh_await_any(noh_self *self, const noh_future *futures, size_t count,
                               int64_t timeout_ns, size_t *ret_index);

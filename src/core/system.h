@@ -15,8 +15,9 @@ typedef struct nohi_timer nohi_timer;
 typedef struct nohi_outside nohi_outside;
 
 /* Everything a system owns; there are no globals. Locks, outermost first: `stop_lock`,
- * `blocking.lock`, `lock`, `names_lock`, `dead_lock`; and those of slots, pool, stacks and promises. No callback
- * of the user runs with one held, but for env's functions, and actors of a loop that stops the system. */
+ * `blocking.lock`, `lock`, `names_lock`, `dead_lock`; and those of slots, pool, stacks and promises. No
+ * callback of the user runs with one held, but for env's functions, and actors of a loop that stops the
+ * system. */
 struct noh_system {
     noh_env env;
     noh_options options;

@@ -156,14 +156,13 @@ struct nohi_worker {
     bool in_use;      /* all but workers; under the system's lock */
     uint16_t tenancy; /* HOST: tells the loops that had this home apart */
     nohi_job *job;    /* HELPER: what it runs, or shall run, or NULL; here and below: blocking.h */
-    nohi_worker *next_idle;  /* HELPER */
-    int64_t idle_until_ns;   /* HELPER: then it ends */
-    nohi_message stopping;   /* its own letter for NOHI_STOPPING: needs no memory */
-    bool stopping_sent;      /* under the system's stop_lock */
-    atom(uint32_t) spawning; /* THREAD, HOST: a spawn is under way (system.c, STP-1) */
-    atom(uint32_t)
-        answers_waiting;    /* answers kept here less those taken here: who has them may move */
-    atom(uint64_t) in_hand; /* of handlers that wait: began to here, less went on here */
+    nohi_worker *next_idle;         /* HELPER */
+    int64_t idle_until_ns;          /* HELPER: then it ends */
+    nohi_message stopping;          /* its own letter for NOHI_STOPPING: needs no memory */
+    bool stopping_sent;             /* under the system's stop_lock */
+    atom(uint32_t) spawning;        /* THREAD, HOST: a spawn is under way (system.c, STP-1) */
+    atom(uint32_t) answers_waiting; /* answers kept here, less those taken here */
+    atom(uint64_t) in_hand;         /* of handlers that wait: began to here, less went on here */
 
     alignas(NOHI_CACHELINE) nohi_counts counts;
     atom(const noh_type *) running_type; /* of the message in hand, or last; for reports */
