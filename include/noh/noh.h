@@ -189,7 +189,7 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
  *
  * NOH_BEHAVIOR_WITH(counter, counter_start, on_start, entries…) adds start arguments, a message
  * `counter_start`, and a hook noh_err on_start(noh_self *, counter *, const counter_start *) that
- * runs in the actor before its first message; an error it returns ends the actor. NOH_NOTHING in
+ * runs in the actor before its first message; an error it returns ends the actor. noh_nothing in
  * place of the arguments' type: on_start gets no arguments worth reading.
  *
  * At file scope, in a C file; put NOH_BEHAVIOR_DECLARE in a header to spawn from elsewhere. */
@@ -389,7 +389,7 @@ NOH_API noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, con
  *     noh_err fn(noh_self *self, const room_start *arguments)
  * It takes its messages itself, by noh_receive, and may wait wherever it likes; when it returns the
  * actor ends: failed, if it returns an error, unless that is STOPPED. What is in its mailbox then
- * becomes dead letters. NOH_NOTHING in place of the arguments' type: none worth reading. Spawned like
+ * becomes dead letters. noh_nothing in place of the arguments' type: none worth reading. Spawned like
  * any other:
  *     noh_spawn(self, room, .name = "lobby");
  * At file scope, in a C file. */
@@ -553,8 +553,10 @@ NOH_API noh_ref noh_sender(const noh_self *self);
  * Besides their own, all have these errors:
  *   NOMEM    no memory, or no address space, for the handler's stack
  *   CYCLE    whom it waits for waits itself, for another one, and so on, and the last of them for this
- *            actor: none would ever go on. Found at once; noh_error_text tells the circle, noh_cycle
- *            (watch.h) lists it. In noh_await, noh_call and noh_join, within a system
+ *            actor: none would ever go on. Found at once, and one of those in it is told, whoever;
+ *            noh_error_text tells the circle, noh_cycle (watch.h) lists it. The request that was to
+ *            be answered is withdrawn, if it was not handled yet: a dead letter, LATE. In noh_await,
+ *            noh_call and noh_join, within a system
  *   STOPPED  the actor was asked to stop, NOH_STOP_NOW; or to drain, and noh_receive has seen all that
  *            was told before. The handler should come to its end. One that is killed does not go on:
  *            its stack is dropped, as by noh_fail, but no hook runs

@@ -334,7 +334,7 @@ static bool read_seat(nohi_system *system, nohi_seat *seat, int64_t now_ns, noh_
                            .why = why(load_relaxed(&seat->kind), type),
                            .on = {load_relaxed(&seat->on)},
                            .message = type == NULL ? "" : type->name,
-                           .for_ns = now_ns - (int64_t)since};
+                           .for_ns = now_ns - ((int64_t)since - 1)};
     return since != 0 && name_of(system, ret_wait->actor, &ret_wait->behavior);
 }
 

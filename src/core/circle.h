@@ -61,7 +61,7 @@ NOHI_INLINE void nohi_seat_take(nohi_worker *w, noh_ref actor, nohi_wait *wait)
     store_relaxed(&seat->on, wait->on.bits);
     store_relaxed(&seat->type, wait->type);
     store_relaxed(&seat->kind, (uint32_t)wait->kind);
-    store_release(&seat->since, (uint64_t)wait->since_ns | 1); /* pairs with noh_stuck */
+    store_release(&seat->since, (uint64_t)wait->since_ns + 1); /* pairs with noh_stuck */
 }
 
 /* It waits for another one. */

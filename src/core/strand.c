@@ -481,7 +481,6 @@ NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
     wait->strand = self->strand;
     wait->over = false;
     wait->news = false;
-    wait->since_ns = w->policy.seen_ns;
     wait->running = load_relaxed(&w->running_type); /* private */
     nohi_seat_take(w, self->ref, wait);
     self->actor->extra->wait = wait;
@@ -547,6 +546,7 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
     a->flags |= NOHI_WAITED;
     self->waits++;
     wait->self = self;
+    wait->since_ns = self->worker->policy.seen_ns;
     nohi_self_drop_circle(self->worker, self);
     nohi_send_flush(self->worker); /* SND-2; and before the look: STR-3 */
     if (nohi_strand_has_news(a, wait) && nohi_strand_look(self->worker, a, wait)) {
@@ -600,6 +600,7 @@ noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi
     nohi_actor *a = self->actor;
     nohi_actor *b = nohi_worker_slot(w, nohi_ref_index(to));
     wait->self = self;
+    wait->since_ns = w->policy.seen_ns;
     self->waits++;
     begin_wait(w, self, wait);
     if (NOHI_UNLIKELY(!nohi_lease_end_turn(&w->lease))) {
