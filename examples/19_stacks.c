@@ -9,18 +9,19 @@ NOH_MESSAGE(depth, (int64_t, value));
 NOH_REQUEST(nest, depth, (int64_t, levels));
 
 /* A recursion as parsers have it: some hundred bytes of stack for each level. */
-static int64_t descend(int64_t levels, const volatile char *above)
+static int64_t descend(noh_self *self, int64_t levels, const volatile char *above)
 {
     volatile char text[200];
     text[0] = above[0];
-    return levels == 0 ? 0 : 1 + descend(levels - 1, text) + text[0];
+    noh_log(self, NOH_LOG_DEBUG, "%lld levels to go", (long long)levels);
+    return levels == 0 ? 0 : 1 + descend(self, levels - 1, text) + text[0];
 }
 
 NOH_NO_STATE(usual);
 
 static noh_err usual_nest(noh_self *self, usual *me, const nest *m)
 {
-    return noh_reply(self, depth, .value = descend(m->levels, &(const volatile char){0}));
+    return noh_reply(self, depth, .value = descend(self, m->levels, &(const volatile char){0}));
 }
 
 static noh_err usual_failed(noh_self *self, usual *me, const noh_exit *why)
@@ -36,14 +37,14 @@ NOH_NO_STATE(roomy);
 static noh_err roomy_nest(noh_self *self, roomy *me, const nest *m)
 {
     noh_sleep(self, NOH_MS); /* so that the census has seen it */
-    return noh_reply(self, depth, .value = descend(m->levels, &(const volatile char){0}));
+    return noh_reply(self, depth, .value = descend(self, m->levels, &(const volatile char){0}));
 }
 
 NOH_BEHAVIOR(roomy, NOH_ON(nest, roomy_nest), NOH_STACK(16 * 1024 * 1024));
 
 static void keep_quiet(void *world, const noh_log_record *record)
 {
-    /* the overflow below would be logged to stderr */
+    /* all of this would be logged to stderr */
 }
 
 int main(void)

@@ -13,7 +13,8 @@
  *             OVR-2  while it is open, noh_tell takes its long way, which looks at `strained`: the
  *                    worker believes in no slots.
  * Traps       What is abandoned may be a function of the C library that was called by a handler, with
- *             a lock held. A call of the library every 64 KiB of stack, and it is not. */
+ *             a lock held. A call of the library every 64 KiB of stack, and it is not. The same holds
+ *             for ThreadSanitizer's own functions, which are called by every function it has compiled. */
 #ifndef NOHI_OVERFLOW_H
 #define NOHI_OVERFLOW_H
 

@@ -472,8 +472,8 @@ static void note_wait(nohi_worker *w, noh_self *self)
     nohi_room *room = self->strand->room;
     const noh_behavior *behavior = nohi_actor_behavior(self->actor);
     size_t depth = (size_t)(room->low + room->size - (char *)__builtin_frame_address(0));
-    store_relaxed(&room->waits, behavior); /* counter */
     nohi_stacks_note(&w->system->stacks, w->deepest, behavior, depth);
+    store_relaxed(&room->waits, behavior); /* counter; who sees it finds the depth noted */
 }
 
 NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)

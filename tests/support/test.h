@@ -52,6 +52,14 @@ typedef struct test_case {
         return test_main((cases), sizeof(cases) / sizeof *(cases), argc > 1 ? argv[1] : ""); \
     }
 
+/* Of a function that runs off its stack: ThreadSanitizer holds locks of its own where one begins and ends,
+ * and what faults there never gives them back. Not inlined, for its frame is what it is about. */
+#ifdef __SANITIZE_THREAD__
+#define TEST_PLAIN __attribute__((noinline, no_sanitize("thread")))
+#else
+#define TEST_PLAIN __attribute__((noinline))
+#endif
+
 __attribute__((format(printf, 3, 4), noreturn)) static inline void
 test_failed(const char *file, int line, const char *format, ...)
 {

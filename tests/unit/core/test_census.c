@@ -15,7 +15,7 @@ enum { MANY = 2000 };
 enum { MANY = 100000 };
 #endif
 
-static noh_err wait_at(noh_self *self, const volatile char *top, int64_t bytes)
+TEST_PLAIN static noh_err wait_at(noh_self *self, const volatile char *top, int64_t bytes)
 {
     volatile char room[500];
     room[0] = 1;

@@ -47,7 +47,8 @@ static noh_err on_count(noh_self *self, victim *me, const count_to *m)
 static atomic_int failure_hooks;
 
 /* Not a tail call, whatever the compiler thinks of. */
-static int64_t go_down(noh_self *self, noh_ref to, fall_kind how, volatile int64_t *above)
+TEST_PLAIN static int64_t go_down(noh_self *self, noh_ref to, fall_kind how,
+                                  volatile int64_t *above)
 {
     extern const noh_behavior noh_behavior_victim;
     volatile int64_t here[8];
@@ -73,7 +74,8 @@ static int64_t go_down(noh_self *self, noh_ref to, fall_kind how, volatile int64
     return *above < 0 ? 0 : go_down(self, to, how, here) + here[0];
 }
 
-static int64_t leap(volatile int64_t *above)
+/* Inlined into itself its frame would be larger than a guard. */
+TEST_PLAIN static int64_t leap(volatile int64_t *above)
 {
     volatile char room[48 * 1024];
     volatile int64_t here = *above + 1;
@@ -82,7 +84,7 @@ static int64_t leap(volatile int64_t *above)
 }
 
 /* So deep that the stack, but not the reserve, is used up. */
-static int64_t touch_below(char *top)
+TEST_PLAIN static int64_t touch_below(char *top)
 {
     char here;
     volatile char room[1024];

@@ -11,7 +11,7 @@ NOH_MESSAGE(step, (noh_ref, home), (noh_ref, peer), (int64_t, left));
 NOH_MESSAGE(done);
 NOH_MESSAGE(digger_start, (int64_t, bytes));
 
-static int64_t dig_to(const volatile char *top, int64_t bytes)
+TEST_PLAIN static int64_t dig_to(const volatile char *top, int64_t bytes)
 {
     char here;
     volatile char room[2000];
