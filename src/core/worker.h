@@ -59,12 +59,12 @@ struct noh_self {
     nohi_message *message;          /* in hand, or NULL */
     nohi_answer_state answer_state; /* of a request in hand; else of the last one */
     bool promised;                  /* the message in hand belongs to a promise: do not free it */
-    bool stashed;                   /* there is none: it was put aside */
     bool in_handler;
     bool filters;    /* a filter, or a function of a future, runs: it may not wait */
     bool has_outer;  /* the message in hand was received by a handler that has one of its own: */
     nohi_hand outer; /* this one */
     uint32_t takes;  /* messages that this handler has received in a row, without waiting */
+    bool stashed;    /* this handler has put its own message aside */
     noh_future answered;
     nohi_message *kept;   /* the answers awaited last */
     nohi_message *circle; /* of the wait that ended last, with CYCLE; circle.h */
