@@ -13,6 +13,7 @@
 #include "check.h"
 
 #include "role.h"
+#include "strand.h"
 #include "system.h"
 
 #include <noh/watch.h>
@@ -190,8 +191,18 @@ static const char *check_living(survey *s, nohi_actor *a)
     if (a->flags & (NOHI_QUEUED | NOHI_SIGNALED)) {
         return "RCV-2: queued or signaled on a worker that rests";
     }
-    if (a->head != NULL || load_relaxed(&a->gate.inbox.newest) != NULL) {
+    bool waits = (a->flags & NOHI_WAITING) != 0;
+    if (waits != (a->extra != NULL && a->extra->wait != NULL)) {
+        return "STR-1: a handler waits, and its actor does not know, or the other way round";
+    }
+    if (waits && (a->extra->wait->over || nohi_strand_has_news(a, a->extra->wait))) {
+        return "STR-3: a wait is over, or has something to look at, and nobody knows";
+    }
+    if ((a->head != NULL && !waits) || load_relaxed(&a->gate.inbox.newest) != NULL) {
         return "INB-1: letters wait and nobody knows";
+    }
+    if (waits) {
+        return NULL; /* what it has not taken is in its mailbox */
     }
     if (load_relaxed(&a->len) != 0 ||
         load_relaxed(&a->gate.inbox_len) != nohi_role_stashed(a)) { /* ROL-1 */

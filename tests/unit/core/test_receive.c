@@ -398,8 +398,8 @@ static void boxes_and_texts_live_as_long_as_the_message_is_in_hand(void)
     CHECK_OK(noh_tell(s.self, a, parcel, .text = "third", .box = box_of("left"))); /* unhandled */
     expect_report(s.self, 1, NOH_OK);
     CHECK_EQ(core_settled(s.system, 0).dead[NOH_DEAD_UNHANDLED], 1);
-    CHECK_EQ(atomic_load(&dropped), 2);
     close_stage(&s);
+    CHECK_EQ(atomic_load(&dropped), 2);
 }
 
 /* ---- an exact bound ----------------------------------------------------------------------- */
