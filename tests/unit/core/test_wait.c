@@ -6,17 +6,6 @@
 
 #include "system.h"
 
-#if defined(__SANITIZE_THREAD__)
-#define CROWD 4000 /* ThreadSanitizer knows 8,128 threads and fibers at most */
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CROWD 4000
-#endif
-#endif
-#ifndef CROWD
-#define CROWD 10000
-#endif
-
 /* Who has ended before it is joined does not say why. */
 static void check_kind(noh_exit exit, noh_exit_kind kind)
 {

@@ -11,10 +11,10 @@
 #include <sys/eventfd.h>
 
 #if defined(__SANITIZE_THREAD__)
-#define CROWD 4000 /* ThreadSanitizer knows 8,128 threads and fibers at most */
+#define CROWD 600 /* for ThreadSanitizer each is a thread, of a megabyte */
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define CROWD 4000
+#define CROWD 600
 #endif
 #endif
 #ifndef CROWD
