@@ -520,9 +520,13 @@ static void a_call_that_failed_for_want_can_be_repeated(void)
             &(noh_spawn_options){.name = "a name that was not there before"}, &ref);
         uint64_t failures = fault_failures(&fault);
         fault_at(&fault, 0, false);
-        if (err == NOH_OK) {
-            CHECK_EQ(failures, 0);
+        if (err == NOH_OK && failures == 0) {
             break;
+        }
+        if (err == NOH_OK) { /* it was the worker's request, for a strand: it goes on without */
+            CHECK_OK(noh_stop(self, ref, NOH_STOP_KILL));
+            CHECK_OK(noh_join(self, ref, NOH_FOREVER, NULL));
+            continue;
         }
         CHECK_ERR(err, NOH_E_NOMEM);
         CHECK(noh_ref_is_none(noh_lookup(system, "a name that was not there before")));
