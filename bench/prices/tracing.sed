@@ -1,3 +1,4 @@
-# changes 3
+# changes 6
 # Nobody notes which message is in hand.
-/store_relaxed(&w->running_type, /d
+/store_relaxed(&.*->running_type, /d
+/wait->running = load_relaxed(&w->running_type);/d
