@@ -634,19 +634,26 @@ bool nohi_strand_answer(nohi_worker *w, noh_ref to, nohi_message *answer)
     }
     nohi_actor *a = nohi_worker_slot(w, index);
     nohi_lease_begin_send(&w->lease);
-    if (NOHI_LIKELY(nohi_gate_home(&a->gate) == nohi_lease_token(&w->lease) &&
-                    nohi_gate_generation(&a->gate) == to.bits >> NOHI_INDEX_BITS &&
-                    (a->flags & (NOHI_WAITING | NOHI_QUEUED)) == NOHI_WAITING)) { /* ours now */
-        nohi_wait *wait = a->extra->wait;
-        if (wait->kind == NOHI_WAIT_ANSWER && wait->number == answer->number) {
-            wait->got = answer;
-            (void)ends(wait, NOH_OK);
-            a->flags |= NOHI_QUEUED;
-            nohi_worker_link(w, a, index);
-            nohi_lease_end_send(&w->lease);
-            return true;
-        }
+    bool ours = nohi_gate_home(&a->gate) == nohi_lease_token(&w->lease) &&
+                nohi_gate_generation(&a->gate) == to.bits >> NOHI_INDEX_BITS &&
+                nohi_inbox_is_empty(&a->gate.inbox); /* SND-1 */
+    if (NOHI_UNLIKELY(!ours)) {
+        nohi_lease_undo_send(&w->lease);
+        return false;
     }
-    nohi_lease_undo_send(&w->lease);
+    nohi_wait *wait =
+        (a->flags & (NOHI_WAITING | NOHI_QUEUED)) == NOHI_WAITING ? a->extra->wait : NULL;
+    if (NOHI_LIKELY(wait != NULL && wait->kind == NOHI_WAIT_ANSWER &&
+                    wait->number == answer->number)) {
+        answer->generation = nohi_ref_generation(to);
+        wait->got = answer;
+        (void)ends(wait, NOH_OK);
+        a->flags |= NOHI_QUEUED;
+        nohi_worker_link(w, a, index);
+        nohi_lease_end_send(&w->lease);
+        return true;
+    }
+    nohi_lease_end_send(&w->lease);       /* LSE-2: it was looked at; a thief may come now */
+    bump_by(&w->counts.held, UINT64_MAX); /* but not sent yet */
     return false;
 }
