@@ -384,7 +384,7 @@ static noh_err on_replace(noh_self *self, keeper *me, const replace *message)
         noh_ref victim = {atomic_load(&quiz.victims[i])};
         if (!noh_is_alive(system, victim)) {
             put_victim(self, i, test_random(&me->chance));
-        } else if (test_below(&me->chance, 16) == 0) {
+        } else if (test_below(&me->chance, 64) == 0) {
             add(&quiz.replaced);
             (void)noh_stop(self, victim,
                            test_below(&me->chance, 4) == 0 ? NOH_STOP_NOW : NOH_STOP_KILL);
@@ -469,7 +469,7 @@ static void ask_all(unsigned workers, uint64_t asks)
 
 static void each_ask_ends_once_on_two_workers(void)
 {
-    ask_all(2, stress_rounds(1000000));
+    ask_all(2, stress_rounds(500000));
 }
 
 static void each_ask_ends_once_on_four_workers(void)

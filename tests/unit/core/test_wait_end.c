@@ -651,6 +651,55 @@ static void what_runs_on_a_calling_thread_waits(void)
     }
 }
 
+/* ---- from hand to hand ---------------------------------------------------------------------- */
+
+static void sleep_and_answer(noh_self *self, waiter *me)
+{
+    CHECK_OK(noh_sleep(self, 0));
+    tell_driver(self, 1, NOH_OK);
+    const letter *l;
+    CHECK_OK(noh_receive_only(self, letter, NOH_FOREVER, &l));
+    CHECK_OK(noh_reply(self, sum, .value = l->value));
+}
+
+static void play_with_b(noh_self *self, waiter *me)
+{
+    sum s;
+    CHECK_OK(noh_call(self, cast.b, play, &s, .part = PART(sleep_and_answer)));
+    tell_driver(self, s.value, NOH_OK);
+}
+
+static void tell_a_many(noh_self *self, waiter *me)
+{
+    CHECK_OK(noh_tell(self, cast.a, perform, .part = PART(play_with_b)));
+    for (int64_t i = 1; i <= me->value; i++) {
+        CHECK_OK(noh_tell(self, cast.a, letter, .value = 10 + i));
+    }
+}
+
+/* Who is called at once has letters behind the one in hand: they wait, and nothing is forgotten. */
+static void a_caller_has_more_letters(void)
+{
+    for (int64_t more = 0; more < 4; more++) {
+        stage s;
+        open_stage(&s, 1);
+        cast.a = spawn_waiter(s.self);
+        cast.b = spawn_waiter(s.self);
+        for (int i = 0; i < 50; i++) {
+            (void)let(s.self, tell_a_many, more);
+            expect_report(s.self, 1, NOH_OK);
+            (void)core_settled(s.system, 2 + (uint64_t)more);
+            CHECK_TEXT(nohi_system_check(s.system, true), NULL);
+            CHECK_OK(noh_tell(s.self, cast.b, letter, .value = 7));
+            expect_report(s.self, 7, NOH_OK);
+            for (int64_t k = 1; k <= more; k++) {
+                expect_report(s.self, 10 + k, NOH_OK);
+            }
+        }
+        close_stage(&s);
+    }
+}
+
 /* ---- many ----------------------------------------------------------------------------------- */
 
 static void wait_for_a_letter(noh_self *self, waiter *me)
@@ -702,6 +751,7 @@ static const test_case cases[] = {
     TEST(guests_of_a_loop_wait),
     TEST(calls_are_nested_a_hundred_deep),
     TEST(what_runs_on_a_calling_thread_waits),
+    TEST(a_caller_has_more_letters),
     TEST(many_wait_at_once),
 };
 TEST_MAIN(cases)
