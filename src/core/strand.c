@@ -586,12 +586,13 @@ nohi_actor *nohi_strand_partner(noh_self *self, noh_ref to)
         return NULL;
     }
     nohi_actor *b = nohi_worker_slot(w, index);
-    if (nohi_gate_home(&b->gate) != nohi_lease_token(&w->lease) ||
-        nohi_gate_generation(&b->gate) != to.bits >> NOHI_INDEX_BITS || b->flags != 0 ||
-        !nohi_inbox_is_empty(&b->gate.inbox) || nohi_gate_has_stop(&b->gate) || b->head != NULL) {
-        return NULL;
-    }
-    return b;
+    nohi_lease_enter(&w->lease, &w->system->env); /* or a thief may have it */
+    bool idle = nohi_gate_home(&b->gate) == w->id &&
+                nohi_gate_generation(&b->gate) == to.bits >> NOHI_INDEX_BITS && b->flags == 0 &&
+                nohi_inbox_is_empty(&b->gate.inbox) && !nohi_gate_has_stop(&b->gate) &&
+                b->head == NULL;
+    nohi_lease_leave(&w->lease);
+    return idle ? b : NULL;
 }
 
 noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi_wait *wait)
@@ -606,7 +607,8 @@ noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi
     if (NOHI_UNLIKELY(!nohi_lease_end_turn(&w->lease))) {
         nohi_lease_wait(&w->lease, &w->system->env);
     }
-    if (NOHI_LIKELY(nohi_gate_home(&b->gate) == w->id && b->flags == 0)) {
+    if (NOHI_LIKELY(nohi_gate_home(&b->gate) == w->id && b->flags == 0 &&
+                    nohi_gate_generation(&b->gate) == request->generation)) { /* RCV-3 */
         b->flags = NOHI_QUEUED;
         w->policy.countdown--;
         a->flags = NOHI_WAITING; /* before the switch, as nobody else runs it: STR-1, STR-5 */
