@@ -292,7 +292,7 @@ NOH_API const noh_behavior *noh_behavior_find(const char *name);
 
 /* NOH_ROLE(door, open, entries…) defines another handler table for actors of the behavior `door`:
  * what they do while they are in the role `open`, under the name "door.open". Entries, 1 to 60:
- * NOH_ON. State, hooks and names stay as they are. What a role has no entry for is unhandled in
+ * NOH_ON. State, hooks, names and stack stay as they are. What a role has no entry for is unhandled in
  * it.
  *
  * At file scope, in a C file; NOH_ROLE_DECLARE(door, open) for handlers that stand before it, or

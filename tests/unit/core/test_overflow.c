@@ -60,6 +60,9 @@ TEST_PLAIN static int64_t go_down(noh_self *self, noh_ref to, fall_kind how,
         (void)noh_tell(self, to, noise, .number = here[0]);
         break;
     case FALL_SPAWNING:
+        if (here[0] % 64 != 0) { /* all of them end by a stop, in time */
+            break;
+        }
         (void)noh_spawn_with(self, &noh_behavior_victim, NULL, NULL, &ref);
         break;
     case FALL_LOGGING:
@@ -194,7 +197,7 @@ static void fall_in_all_ways(core_world *world)
     noh_system *system = core_system(world, 2, NULL);
     noh_self *me = noh_system_self(system);
     noh_ref other = noh_spawn(me, victim);
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < 5; round++) {
         for (fall_kind how = 0; how < FALL_KINDS; how++) {
             if (how != FALL_AND_CATCH) {
                 check_falls(me, other, how);
@@ -203,7 +206,7 @@ static void fall_in_all_ways(core_world *world)
         }
     }
     noh_ledger ledger = core_settled(system, 0);
-    CHECK(ledger.dead[NOH_DEAD_CRASHED] >= 70);
+    CHECK(ledger.dead[NOH_DEAD_CRASHED] >= 35);
     const char *broken = nohi_system_check(system, true);
     CHECK_TEXT(broken, NULL);
     core_end(world, system);

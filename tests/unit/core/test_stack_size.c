@@ -70,6 +70,27 @@ DIGGER(small, , NOH_STACK(1));
 DIGGER(large, , NOH_STACK(1000 * 1000));
 DIGGER(largest, , NOH_STACK(1 << 30));
 
+/* Digs in a role only. */
+NOH_NO_STATE(masked);
+NOH_MESSAGE(change);
+NOH_ROLE_DECLARE(masked, digging);
+
+static noh_err masked_change(noh_self *self, masked *me, const change *m)
+{
+    return noh_become(self, masked, digging);
+}
+
+static noh_err masked_dig(noh_self *self, masked *me, const dig *m)
+{
+    if (m->waits) {
+        CHECK_OK(noh_sleep(self, NOH_MS));
+    }
+    return noh_reply(self, sum, .value = dig_down(m->bytes));
+}
+
+NOH_BEHAVIOR(masked, NOH_ON(change, masked_change), NOH_STACK(1000 * 1000));
+NOH_ROLE(masked, digging, NOH_ON(dig, masked_dig));
+
 static void the_size_stands_in_the_behavior(void)
 {
     CHECK_EQ(noh_behavior_usual.stack_size, 0);
@@ -107,6 +128,19 @@ static void each_has_the_stack_it_asked_for(void)
         (void)core_stop(me, largest, NOH_STOP_DRAIN);
     }
     CHECK_TEXT(nohi_system_check(system, true), NULL);
+    core_end(&world, system);
+}
+
+static void in_a_role_the_stack_stays(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, NULL);
+    noh_self *me = noh_system_self(system);
+    noh_ref ref = noh_spawn(me, masked);
+    CHECK_OK(noh_tell(me, ref, change));
+    for (int i = 0; i < 20; i++) {
+        CHECK_OK(dig_in(me, ref, 900 * 1024, i % 2 == 0));
+    }
     core_end(&world, system);
 }
 
@@ -174,10 +208,8 @@ static void without_memory_for_its_stack_it_runs_without(void)
 }
 
 static const test_case cases[] = {
-    TEST(the_size_stands_in_the_behavior),
-    TEST(each_has_the_stack_it_asked_for),
-    TEST(they_talk_with_others_and_move),
-    TEST(an_idle_time_out_comes_and_goes),
-    TEST(without_memory_for_its_stack_it_runs_without),
+    TEST(the_size_stands_in_the_behavior), TEST(each_has_the_stack_it_asked_for),
+    TEST(in_a_role_the_stack_stays),       TEST(they_talk_with_others_and_move),
+    TEST(an_idle_time_out_comes_and_goes), TEST(without_memory_for_its_stack_it_runs_without),
 };
 TEST_MAIN(cases)
