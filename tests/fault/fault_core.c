@@ -511,7 +511,11 @@ static void a_call_that_failed_for_want_can_be_repeated(void)
     noh_system *system;
     CHECK_OK(noh_system_new(&(noh_options){.workers = 1, .env = &env}, &system));
     noh_self *self = noh_system_self(system);
-    noh_ref ref = NOH_NO_REF;
+    noh_ref ref = noh_spawn(self, child);
+    CHECK_OK(
+        noh_tell(self, ref, tick, .text = "tick")); /* so that the worker has a strand already, */
+    CHECK_OK(noh_stop(self, ref, NOH_STOP_DRAIN));  /* and asks for nothing meanwhile */
+    CHECK_OK(noh_join(self, ref, NOH_FOREVER, NULL));
     uint64_t failed = 0;
     for (uint64_t n = 1;; n++) {
         fault_at(&fault, n, false);
