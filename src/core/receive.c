@@ -219,6 +219,7 @@ static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
     }
     int flow = nohi_policy_flow(w, a, w->woken_by);
     if (flow != NOHI_STAY) {
+        nohi_send_flush(w); /* SND-2: what was buried here may be answered */
         leave_handlers(w);
         hand_on(w, a, flow);
         return true;
