@@ -453,7 +453,7 @@ static bool call_straight(noh_self *self, noh_ref to, const noh_type *type, cons
     nohi_actor *a = self->actor;
     nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
     if (asks == NULL || asks->free_first == 0 || !nohi_message_is_small(type) ||
-        !nohi_pool_has(&w->pool, 0) || nohi_strand_partner(self, to) == NULL) {
+        !nohi_pool_has(&w->pool, 0) || !nohi_strand_may_call(self, to)) {
         return false;
     }
     uint32_t number = asks->free_first - 1;

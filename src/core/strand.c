@@ -570,7 +570,7 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
 
 /* ---- calls, hand to hand ------------------------------------------------------------------ */
 
-nohi_actor *nohi_strand_partner(noh_self *self, noh_ref to)
+bool nohi_strand_may_call(noh_self *self, noh_ref to)
 {
     nohi_worker *w = self->worker;
     nohi_actor *a = self->actor;
@@ -579,11 +579,11 @@ nohi_actor *nohi_strand_partner(noh_self *self, noh_ref to)
         !goes_straight(w) || load_relaxed(&w->run_first) != 0 || /* private, or a hint */
         nohi_hint_is_raised(&w->mail) || !nohi_chain_is_none(&w->chain) || w->policy.sampling ||
         w->policy.countdown <= 0 || index >= w->slots_limit || nohi_hostile_chance(4)) {
-        return NULL;
+        return false;
     }
     if ((a->flags & ~(NOHI_QUEUED | NOHI_WAITED)) != 0 || nohi_gate_has_stop(&a->gate) ||
         load_relaxed(&a->life) != NOHI_LIVE || a->extra->wait != NULL) { /* private */
-        return NULL;
+        return false;
     }
     nohi_actor *b = nohi_worker_slot(w, index);
     nohi_lease_enter(&w->lease, &w->system->env); /* or a thief may have it */
@@ -592,7 +592,7 @@ nohi_actor *nohi_strand_partner(noh_self *self, noh_ref to)
                 nohi_inbox_is_empty(&b->gate.inbox) && !nohi_gate_has_stop(&b->gate) &&
                 b->head == NULL;
     nohi_lease_leave(&w->lease);
-    return idle ? b : NULL;
+    return idle;
 }
 
 noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi_wait *wait)

@@ -107,8 +107,8 @@ noh_err nohi_strand_may_wait(noh_self *self);
 /* Stops this handler until `wait` is over, or for `timeout_ns`. Errors: CONTEXT (not in a handler that may
  * wait), NOMEM, TIMEOUT, STOPPED. With self. */
 noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns);
-/* Whom the actor in hand may call from hand to hand (STR-5), or NULL: not to be had so. */
-nohi_actor *nohi_strand_partner(noh_self *self, noh_ref to);
+/* May the handler in hand call that actor from hand to hand (STR-5)? */
+bool nohi_strand_may_call(noh_self *self, noh_ref to);
 /* Does it: the request is in hand next. Returns when the wait is over. Takes the request, which is counted,
  * over. */
 noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi_wait *wait);
