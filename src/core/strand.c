@@ -129,6 +129,22 @@ static void begin(nohi_worker *w, nohi_strand *strand)
     w->self = &strand->self;
 }
 
+static void push_spare(nohi_worker *w, nohi_strand *strand)
+{
+    strand->next = w->spare;
+    w->spare = strand;
+    w->spares++;
+}
+
+/* There is one. */
+static nohi_strand *pop_spare(nohi_worker *w)
+{
+    nohi_strand *strand = w->spare;
+    w->spare = strand->next;
+    w->spares--;
+    return strand;
+}
+
 /* May one strand switch to another without a visit to the base? A loop of the user's, or a thread that acts
  * for the worker, wants to look at its time there. */
 static bool goes_straight(const nohi_worker *w)
@@ -145,9 +161,7 @@ static nohi_fiber *whom_next(nohi_strand *strand)
         return w->base;
     }
     w->goes_on = NULL;
-    strand->next = w->spare;
-    w->spare = strand;
-    w->spares++;
+    push_spare(w, strand);
     begin(w, next);
     return next->fiber;
 }
@@ -155,12 +169,10 @@ static nohi_fiber *whom_next(nohi_strand *strand)
 /* A handler on this strand waits: a spare one runs the next turns; or the base sees to it. */
 static nohi_fiber *who_instead(nohi_worker *w, nohi_turns_fn *turns)
 {
-    nohi_strand *next = w->spare;
-    if (next == NULL || !goes_straight(w)) {
+    if (w->spare == NULL || !goes_straight(w)) {
         return w->base;
     }
-    w->spare = next->next;
-    w->spares--;
+    nohi_strand *next = pop_spare(w);
     next->turns = turns;
     begin(w, next);
     return next->fiber;
@@ -168,13 +180,7 @@ static nohi_fiber *who_instead(nohi_worker *w, nohi_turns_fn *turns)
 
 static nohi_strand *take(nohi_worker *w)
 {
-    nohi_strand *strand = w->spare;
-    if (NOHI_UNLIKELY(strand == NULL)) {
-        return make(w);
-    }
-    w->spare = strand->next;
-    w->spares--;
-    return strand;
+    return NOHI_UNLIKELY(w->spare == NULL) ? make(w) : pop_spare(w);
 }
 
 /* As many of the spare ones. */
@@ -232,9 +238,8 @@ static void give(nohi_worker *w, nohi_strand *strand)
         give_apart(w, strand);
         return;
     }
-    strand->next = w->spare;
-    w->spare = strand;
-    if (NOHI_UNLIKELY(++w->spares > SPARE_MAX)) {
+    push_spare(w, strand);
+    if (NOHI_UNLIKELY(w->spares > SPARE_MAX)) {
         give_back(w, SPARE_MAX / 2);
     }
 }
