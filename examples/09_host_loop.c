@@ -51,10 +51,12 @@ int main(void)
                    &(noh_spawn_options){.pinned = true}, &someone);
     noh_tell(loop, someone, step, .left = 4);
     while (noh_is_alive(noh_self_system(loop), someone)) {
+        uint64_t seen = noh_host_seen(loop);
         int64_t sleep_ns = noh_host_run(loop);
         struct pollfd woken = {.fd = ends[0], .events = POLLIN};
         int sleep_ms = sleep_ns == NOH_FOREVER ? -1 : (int)((sleep_ns + NOH_MS - 1) / NOH_MS);
-        if (noh_is_alive(system, someone) && poll(&woken, 1, sleep_ms) == 1) {
+        bool news = noh_host_seen(loop) != seen; /* perhaps that it has ended */
+        if (!news && poll(&woken, 1, sleep_ms) == 1) {
             char byte;
             (void)!read(ends[0], &byte, 1);
         }

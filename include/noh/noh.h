@@ -824,6 +824,9 @@ NOH_API noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *
 /* Runs what is runnable, for about 1 ms at most. Returns how long the loop may sleep: 0 when work is
  * left, the nanoseconds to the next timer, or NOH_FOREVER. With self, outside handlers. */
 NOH_API int64_t noh_host_run(noh_self *self);
+/* Grows with each message that was handled here or has come for the self, and each actor that ended here:
+ * who waits for something looks again before he sleeps. 0: no host loop. With self. */
+NOH_API uint64_t noh_host_seen(const noh_self *self);
 /* Actors and timers that still live here move to the workers; `wake` is not called any more when
  * this returns. NULL is allowed. With self, outside handlers. */
 NOH_API void noh_host_free(noh_self *self);

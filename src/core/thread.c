@@ -416,6 +416,16 @@ int64_t noh_host_run(noh_self *self)
     return next_ns <= now_ns ? 0 : next_ns - now_ns;
 }
 
+uint64_t noh_host_seen(const noh_self *self)
+{
+    if (self == NULL || self->worker->kind != NOHI_HOST) {
+        return 0;
+    }
+    const nohi_worker *w = self->worker;
+    return load_relaxed(&w->counts.handled) + load_relaxed(&w->counts.ended) + /* private, as all */
+           load_relaxed(&w->own->len) + load_relaxed(&w->answers_waiting);
+}
+
 void noh_host_free(noh_self *self)
 {
     if (self != NULL && self->worker->kind == NOHI_HOST) {

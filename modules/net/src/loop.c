@@ -53,6 +53,7 @@ struct noh_loop {
     noh_source *sources;
     uint64_t timer_at_ms; /* when `timer` fires; UINT64_MAX: it does not */
     bool in_run;
+    bool in_turn; /* which ends when something was handled */
     bool stopped;
 };
 
@@ -137,8 +138,9 @@ static void run(noh_loop *loop, uv_run_mode mode)
     const noh_loop *outer = loop_here; /* of another system, whose callback runs us */
     loop_here = loop;
     loop->in_run = true;
+    loop->in_turn = mode != UV_RUN_DEFAULT;
     uv_run(&loop->uv, mode);
-    if (mode != UV_RUN_DEFAULT) {
+    if (loop->in_turn) {
         (void)serve(loop); /* what the turn waited for; the next one would then sleep */
     }
     loop->in_run = false;
@@ -357,7 +359,10 @@ static void on_poll(uv_poll_t *handle, int status, int events)
 static void on_prepare(uv_prepare_t *handle)
 {
     noh_loop *loop = handle->data;
-    plan_sleep(loop, serve(loop));
+    uint64_t seen = noh_host_seen(loop->self);
+    int64_t sleep_ns = serve(loop);
+    bool news = loop->in_turn && noh_host_seen(loop->self) != seen;
+    plan_sleep(loop, news ? 0 : sleep_ns);
 }
 
 /* Runs actors and sources. How long the loop may sleep then. */

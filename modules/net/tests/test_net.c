@@ -195,6 +195,30 @@ static void a_turn_ends_when_what_came_was_handled(void)
     end(system);
 }
 
+static void tell_one(uv_prepare_t *prepare)
+{
+    CHECK_OK(noh_tell(noh_loop_self(here.loop), *(noh_ref *)prepare->data, number, .value = 1));
+    uv_prepare_stop(prepare);
+}
+
+/* The same for what comes right before the loop sleeps. */
+static void a_turn_ends_when_its_own_sending_was_handled(void)
+{
+    noh_system *system = begin();
+    noh_ref actor = spawn_pinned();
+    uv_prepare_t prepare = {.data = &actor};
+    uv_prepare_init(noh_loop_uv(here.loop), &prepare);
+    int64_t began = noh_now(system);
+    for (int i = 1; i <= 2; i++) {
+        uv_prepare_start(&prepare, tell_one);
+        while (here.seen < i) {
+            CHECK_OK(noh_loop_turn(here.loop, 60 * NOH_SECOND));
+        }
+    }
+    CHECK(noh_now(system) - began < 60 * NOH_SECOND);
+    end(system); /* closes it */
+}
+
 static void *stop_it(void *arg)
 {
     noh_loop_stop(arg);
@@ -378,6 +402,7 @@ static const test_case cases[] = {
     TEST(periodic_timers_tick_on_an_idle_loop),
     TEST(a_turn_returns_when_its_time_is_up),
     TEST(a_turn_ends_when_what_came_was_handled),
+    TEST(a_turn_ends_when_its_own_sending_was_handled),
     TEST(any_thread_stops_it_before_or_after_it_runs),
     TEST(signals_end_the_run_and_then_kill_again),
     TEST(a_source_feeds_actors_before_the_loop_sleeps),

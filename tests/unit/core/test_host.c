@@ -170,6 +170,29 @@ static void what_a_loop_spawns_runs_on_the_loop(void)
     core_end(&world, system);
 }
 
+static void a_run_that_did_something_is_seen(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    loop l;
+    open_loop(&l, system);
+    noh_ref ref = spawn_pinned(l.self);
+    run_all(&l);
+    uint64_t seen = noh_host_seen(l.self);
+    run_all(&l);
+    CHECK_EQ(noh_host_seen(l.self), seen); /* nothing was there */
+    CHECK_OK(noh_tell(l.self, ref, poke, .value = 1));
+    run_all(&l);
+    CHECK_EQ(noh_host_seen(l.self), seen + 2); /* the poke, and what came back */
+    CORE_RECEIVE(poked, l.self);
+    CHECK_EQ(noh_host_seen(l.self), seen + 2); /* that is the same message */
+    CHECK_OK(noh_stop(l.self, ref, NOH_STOP_NOW));
+    run_all(&l);
+    CHECK_EQ(noh_host_seen(l.self), seen + 3);
+    close_loop(&l);
+    core_end(&world, system);
+}
+
 static void host_loops_are_checked(void)
 {
     core_world world;
@@ -187,9 +210,11 @@ static void host_loops_are_checked(void)
     CHECK_ERR(noh_host_new(system, wake_loop, NULL, &second), NOH_E_TAKEN);
     CHECK(second == NULL);
     CHECK_EQ(noh_host_run(plain), NOH_FOREVER); /* no loop: nothing to run */
+    CHECK_EQ(noh_host_seen(plain), 0);
     noh_host_free(plain);
     CHECK(noh_system_self(system) == plain); /* nor to free */
     CHECK_EQ(noh_host_run(NULL), NOH_FOREVER);
+    CHECK_EQ(noh_host_seen(NULL), 0);
     noh_host_free(NULL);
     core_end(&world, system);
 }
@@ -620,6 +645,7 @@ static void a_stop_sees_the_end_of_guests_whose_loop_waits_for_a_message(void)
 
 static const test_case cases[] = {
     TEST(what_a_loop_spawns_runs_on_the_loop),
+    TEST(a_run_that_did_something_is_seen),
     TEST(host_loops_are_checked),
     TEST(a_sleeping_loop_is_woken_by_each_message),
     TEST(a_run_ends_in_time_and_says_that_work_is_left),
