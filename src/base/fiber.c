@@ -40,15 +40,18 @@ static void tell_free(nohi_fiber *fiber)
     NOHI_UNPOISON(fiber->low, fiber->size);
 }
 
+/* Once for each thread: of the first one the C library reads it from a file of the kernel's. */
 static void tell_thread(nohi_fiber *fiber)
 {
+    static _Thread_local void *low;
+    static _Thread_local size_t size;
     pthread_attr_t attributes;
-    void *low;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-        (void)pthread_attr_getstack(&attributes, &low, &fiber->size);
+    if (low == NULL && pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        (void)pthread_attr_getstack(&attributes, &low, &size);
         (void)pthread_attr_destroy(&attributes);
-        fiber->low = low;
     }
+    fiber->low = low;
+    fiber->size = size;
 }
 
 static void tell_leave(nohi_fiber *from, nohi_fiber *to)
