@@ -8,7 +8,7 @@
  *
  * In this header
  *   system     noh_system_new, noh_system_self, noh_system_stop, noh_system_free
- *   behavior   NOH_BEHAVIOR, NOH_ON, NOH_ON_START, NOH_ON_STOP, NOH_ON_FAILURE
+ *   behavior   NOH_BEHAVIOR, NOH_ON, NOH_ON_REENTRANT, NOH_ON_STOP, NOH_ON_FAILURE
  *   roles      NOH_ROLE, noh_become, noh_unbecome, noh_stash, noh_unstash
  *   life       noh_spawn, noh_stop, noh_join, noh_exit_self, noh_fail
  *   process    NOH_PROCESS, noh_spawn_fn: a plain function that is an actor
@@ -133,12 +133,13 @@ typedef enum noh_hook {
     NOH_HOOK_MESSAGE, /* a handler */
     NOH_HOOK_STOP,
     NOH_HOOK_FAILURE,
-    NOH_HOOK_PROCESS, /* no handler: the start hook is all there is; see NOH_PROCESS */
+    NOH_HOOK_PROCESS,   /* no handler: the start hook is all there is; see NOH_PROCESS */
+    NOH_HOOK_REENTRANT, /* a handler: NOH_ON_REENTRANT */
 } noh_hook;
 
 typedef struct noh_handler {
     noh_hook hook;
-    const noh_type *type; /* NOH_HOOK_MESSAGE */
+    const noh_type *type; /* of handlers; else NULL */
     noh_handler_fn fn;
 } noh_handler;
 
@@ -177,6 +178,13 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
 /* NOH_BEHAVIOR(counter, entries…) defines the behavior of actors whose state is the type
  * `counter`, under the name "counter"; the state is zeroed at first. Entries, 1 to 60:
  *     NOH_ON(add, fn)       noh_err fn(noh_self *, counter *, const add *)
+ *     NOH_ON_REENTRANT(look, fn)
+ *                           as NOH_ON, and also while another handler of this actor waits, past what
+ *                           waits in the mailbox. So that handler finds a state that may have changed.
+ *                           Meanwhile this one may not wait, become or put aside (CONTEXT), and its
+ *                           noh_exit_self counts when the other has returned; let it never do so.
+ *                           Not while the start waits, nor during noh_blocking; a noh_receive that
+ *                           waits for such a message gets it itself.
  *     NOH_ON_STOP(fn)       noh_err fn(noh_self *, counter *, const noh_exit *): ends, not by failure
  *     NOH_ON_FAILURE(fn)    the same, after a handler failed, or ran off its stack; NOH_ON_STOP's is
  *                           not run then
@@ -211,6 +219,7 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
     extern const noh_behavior noh_behavior_##S
 
 #define NOH_ON(message, fn) (MESSAGE, message, fn)
+#define NOH_ON_REENTRANT(message, fn) (REENTRANT, message, fn)
 #define NOH_ON_STOP(fn) (STOP, stop, fn)
 #define NOH_ON_FAILURE(fn) (FAILURE, failure, fn)
 #define NOH_STACK(bytes) (STACK, stack, bytes)
@@ -249,6 +258,7 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
 #define NOH_THUNK_(S, x) NOH_PP_APPLY(NOH_THUNK_ENTRY_, S, NOH_PP_UNWRAP x)
 #define NOH_THUNK_ENTRY_(S, hook, message, fn) NOH_THUNK_##hook(S, message, fn)
 #define NOH_THUNK_MESSAGE(S, message, fn) NOH_THUNK_OF_(S, message, message, fn)
+#define NOH_THUNK_REENTRANT(S, message, fn) NOH_THUNK_OF_(S, message, message, fn)
 #define NOH_THUNK_STOP(S, name, fn) NOH_THUNK_OF_(S, noh_hook_##name, noh_exit, fn)
 #define NOH_THUNK_FAILURE(S, name, fn) NOH_THUNK_OF_(S, noh_hook_##name, noh_exit, fn)
 #define NOH_THUNK_STACK(S, name, bytes) enum { noh_stack_of_##S = (bytes) };
@@ -264,12 +274,15 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
 #define NOH_ENTRY_OF_(S, hook, message, fn) NOH_ENTRY_##hook(S, message)
 #define NOH_ENTRY_MESSAGE(S, message) \
     {NOH_HOOK_MESSAGE, &noh_type_##message, noh_on_##S##_##message},
+#define NOH_ENTRY_REENTRANT(S, message) \
+    {NOH_HOOK_REENTRANT, &noh_type_##message, noh_on_##S##_##message},
 #define NOH_ENTRY_STOP(S, name) {NOH_HOOK_STOP, NULL, noh_on_##S##_noh_hook_##name},
 #define NOH_ENTRY_FAILURE(S, name) {NOH_HOOK_FAILURE, NULL, noh_on_##S##_noh_hook_##name},
 #define NOH_ENTRY_STACK(S, name)
 #define NOH_ENTRY_SIZE_(S, x) NOH_PP_APPLY(NOH_ENTRY_SIZE_OF_, S, NOH_PP_UNWRAP x)
 #define NOH_ENTRY_SIZE_OF_(S, hook, message, fn) NOH_ENTRY_SIZE_##hook(S)
 #define NOH_ENTRY_SIZE_MESSAGE(S)
+#define NOH_ENTRY_SIZE_REENTRANT(S)
 #define NOH_ENTRY_SIZE_STOP(S)
 #define NOH_ENTRY_SIZE_FAILURE(S)
 #define NOH_ENTRY_SIZE_PROCESS(S)
@@ -292,7 +305,7 @@ NOH_API const noh_behavior *noh_behavior_find(const char *name);
 
 /* NOH_ROLE(door, open, entries…) defines another handler table for actors of the behavior `door`:
  * what they do while they are in the role `open`, under the name "door.open". Entries, 1 to 60:
- * NOH_ON. State, hooks, names and stack stay as they are. What a role has no entry for is unhandled in
+ * NOH_ON, NOH_ON_REENTRANT. State, hooks, names and stack stay as they are. What a role has no entry for is unhandled in
  * it.
  *
  * At file scope, in a C file; NOH_ROLE_DECLARE(door, open) for handlers that stand before it, or
@@ -319,10 +332,12 @@ NOH_API const noh_behavior *noh_behavior_find(const char *name);
     NOH_THUNK_ROLE_##hook(S, role, message, fn)
 #define NOH_THUNK_ROLE_MESSAGE(S, role, message, fn) \
     NOH_THUNK_OF_(S, role##_role_##message, message, fn)
+#define NOH_THUNK_ROLE_REENTRANT(S, role, message, fn) \
+    NOH_THUNK_OF_(S, role##_role_##message, message, fn)
 #define NOH_ENTRY_IN_(SR, x) \
     NOH_PP_APPLY(NOH_ENTRY_ROLE_, NOH_PP_UNWRAP SR, NOH_PP_UNWRAP x)
 #define NOH_ENTRY_ROLE_(S, role, hook, message, fn) \
-    {NOH_HOOK_MESSAGE, &noh_type_##message, noh_on_##S##_##role##_role_##message},
+    {NOH_HOOK_##hook, &noh_type_##message, noh_on_##S##_##role##_role_##message},
 /* clang-format on */
 
 /* From the next message on this actor is in that role, in place of the one it is in; what was put
@@ -560,7 +575,7 @@ NOH_API noh_ref noh_sender(const noh_self *self);
  *   STOPPED  the actor was asked to stop, NOH_STOP_NOW; or to drain, and noh_receive has seen all that
  *            was told before. The handler should come to its end. One that is killed does not go on:
  *            its stack is dropped, as by noh_fail, but no hook runs
- *   CONTEXT  in a stop hook, in a filter, with the self of a handler that has returned
+ *   CONTEXT  in a stop hook, in a filter, while another handler of the actor waits (NOH_ON_REENTRANT), with the self of a handler that has returned
  * Traps: the address of a thread-local variable, errno's among them, may be another one after a wait, and
  * the compiler may keep the old one: read what you need of errno before. A lock that is held across a
  * wait is held until the handler goes on. fork() leaves a child in which no handler goes on. */

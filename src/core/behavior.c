@@ -54,13 +54,14 @@ noh_err nohi_behavior_check(const noh_behavior *behavior)
     }
     for (size_t i = 0; i < behavior->handler_count; i++) {
         const noh_handler *handler = &behavior->handlers[i];
-        if (handler->fn == NULL || (handler->hook == NOH_HOOK_MESSAGE) != (handler->type != NULL)) {
+        bool takes = handler->hook == NOH_HOOK_MESSAGE || handler->hook == NOH_HOOK_REENTRANT;
+        if (handler->fn == NULL || takes != (handler->type != NULL)) {
             return NOH_E_INVAL;
         }
         for (size_t k = 0; k < i; k++) {
             const noh_handler *other = &behavior->handlers[k];
-            if (other->hook == handler->hook &&
-                (handler->type == NULL || noh_type_equal(other->type, handler->type))) {
+            if (takes ? other->type != NULL && noh_type_equal(other->type, handler->type)
+                      : other->hook == handler->hook) {
                 return NOH_E_INVAL;
             }
         }

@@ -294,7 +294,7 @@ noh_err noh_blocking(noh_self *self, noh_err (*fn)(void *arg), void *arg)
     if (self == NULL || fn == NULL) {
         return NOH_E_INVAL;
     }
-    if (!nohi_self_may_wait(self) || self->filters) {
+    if (!nohi_self_may_wait(self) || self->bound) {
         return NOH_E_CONTEXT;
     }
     return self->in_handler ? block_in_handler(self, fn, arg) : fn(arg);

@@ -4,6 +4,7 @@
 #include "circle.h"
 
 #include "deadletter.h"
+#include "receive.h"
 #include "reply.h"
 #include "role.h"
 #include "send.h"
@@ -94,8 +95,9 @@ static bool holds(nohi_actor *a, const nohi_wait *wait, noh_ref from, uint32_t n
         }
     }
     for (const nohi_letter *at = a->head; at != NULL; at = at->next) {
-        if (nohi_message_is_ask((const nohi_message *)at, from, number)) {
-            return true;
+        const nohi_message *request = (const nohi_message *)at;
+        if (nohi_message_is_ask(request, from, number)) {
+            return !nohi_receive_is_reentrant(a, wait, request);
         }
     }
     for (const nohi_letter *at = a->extra->watchers; at != NULL; at = at->next) {

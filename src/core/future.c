@@ -439,9 +439,9 @@ static void compute_one(noh_self *self, uint32_t number)
     if (d->failed != 0) {
         answer = take_source(self, d, index_of(d, d->failed - 1));
     } else {
-        self->filters = true;
+        self->bound = true;
         answer = compute_kind[d->kind](self, d);
-        self->filters = false;
+        self->bound = false;
         answer->from = self->ref;
     }
     nohi_asks *asks = asks_of(self); /* FUT-4: it may have moved */

@@ -39,6 +39,7 @@ static NOHI_COLD void fail(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE void handle_many(noh_self *self, nohi_actor *a);
 static NOHI_NOINLINE bool turn_of_waiting(nohi_worker *w, nohi_actor *a);
 static NOHI_NOINLINE bool leave_turn(nohi_worker *w, nohi_actor *a);
+static NOHI_COLD bool wants_other_strand(noh_self *self, nohi_actor *a);
 
 /* Was the request in hand answered? Then it is over. */
 NOHI_INLINE bool is_done(const noh_self *self)
@@ -185,6 +186,53 @@ static bool is_in_use(nohi_worker *w, nohi_actor *a, nohi_wait *wait, int stop)
            (stop < (int)NOH_STOP_NOW || !nohi_blocking_cancel(w, wait->job));
 }
 
+bool nohi_receive_is_reentrant(nohi_actor *a, const nohi_wait *wait, const nohi_message *message)
+{
+    const noh_behavior *behavior = nohi_actor_behavior(a);
+    if (!nohi_message_is_for_handler(message) || behavior == NULL ||
+        wait->job != NULL || /* BLK-1 */
+        (a->flags & NOHI_UNSTARTED)) {
+        return false;
+    }
+    const noh_handler *handler = find_handler(behavior, message->type);
+    if (handler == NULL) {
+        handler = find_equal(behavior, message->type);
+    }
+    return handler != NULL && handler->hook == NOH_HOOK_REENTRANT;
+}
+
+/* Hands what waits for reentrant handlers to them, on this strand, while another handler waits on its own.
+ * False: the actor has ended. RCV-1 */
+static bool handle_meanwhile(noh_self *self, nohi_actor *a, nohi_wait *wait)
+{
+    nohi_letter *before =
+        NULL; /* nobody else takes from the queue meanwhile: such a handler is bound */
+    const nohi_letter *last = a->tail;
+    uint32_t left = NOHI_BATCH;
+    bool more = a->head != NULL;
+    self->bound = true;
+    while (more && left > 0) {
+        nohi_letter *at = before == NULL ? a->head : before->next;
+        more = at != last;
+        if (!nohi_receive_is_reentrant(a, wait, (nohi_message *)at)) {
+            before = at;
+            continue;
+        }
+        left--;
+        wait->seen = wait->seen == at ? before : wait->seen;
+        nohi_strand_unlink(a, before, (nohi_message *)at);
+        deliver(self, a, nohi_actor_behavior(a), (nohi_message *)at);
+        nohi_send_flush(self->worker); /* SND-2 */
+        if (a->flags & NOHI_ENDED) {
+            self->bound = false;
+            return false;
+        }
+    }
+    self->bound = false;
+    wait->meanwhile = more;
+    return true;
+}
+
 /* Gives what came to the wait of its handler. When that is over, its strand goes on, in this turn, or
  * where the actor is to live. */
 static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
@@ -209,6 +257,17 @@ static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
         over = true;
         wait->over = true;
         wait->err = stop == NOH_STOP_NOW ? NOH_E_STOPPED : NOH_E_TIMEOUT;
+    }
+    if (!over && NOHI_UNLIKELY(wait->meanwhile)) {
+        if (wants_other_strand(w->self, a)) {
+            return false;
+        }
+        if (w->policy.countdown < 0) {
+            nohi_policy_sample_begin(w);
+        }
+        if (!handle_meanwhile(w->self, a, wait)) {
+            return leave_turn(w, a);
+        }
     }
     if (!over) {
         if (NOHI_UNLIKELY(wait->asked) && nohi_wait_is_for_answer(wait)) {
@@ -511,7 +570,7 @@ void nohi_receive_after_failure(nohi_worker *w)
 {
     nohi_actor *a = w->self->actor;
     w->self->in_handler = false;
-    w->self->filters = false;
+    w->self->bound = false;
     if (load_relaxed(&a->life) == NOHI_ENDING) {
         nohi_log(w->system, NOH_LOG_ERROR, w->self->ref, nohi_actor_behavior(a),
                  "a stop hook failed: %s", w->self->failure.text);

@@ -25,4 +25,7 @@ void nohi_receive_abandon(nohi_worker *w, noh_self *self);
 /* Goes on after noh_fail left a turn by longjmp. */
 void nohi_receive_after_failure(nohi_worker *w);
 
+/* Is that a letter for a handler that may run while another one of `a` waits? The actor's owner. */
+bool nohi_receive_is_reentrant(nohi_actor *a, const nohi_wait *wait, const nohi_message *message);
+
 #endif

@@ -398,6 +398,13 @@ static noh_err await_derived(noh_self *self, uint32_t number, int64_t timeout_ns
     return NOH_OK;
 }
 
+/* Does something lie in the queue that may be for a reentrant handler? Nobody has looked at it yet. */
+static bool may_have_reentrant(nohi_actor *a)
+{
+    return a->head != NULL &&
+           nohi_behavior_hook(nohi_actor_behavior(a), NOH_HOOK_REENTRANT) != NULL;
+}
+
 /* A wait for that answer. */
 static void wait_for(noh_self *self, uint32_t number, nohi_letter *seen, nohi_wait *wait)
 {
@@ -409,6 +416,7 @@ static void wait_for(noh_self *self, uint32_t number, nohi_letter *seen, nohi_wa
     wait->on = entry->to;
     wait->type = entry->type;
     wait->seen = seen;
+    wait->meanwhile = seen != NULL && may_have_reentrant(self->actor);
 }
 
 /* It is over: the ask is closed, or given up. */
@@ -453,7 +461,7 @@ static bool call_straight(noh_self *self, noh_ref to, const noh_type *type, cons
     nohi_actor *a = self->actor;
     nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
     if (asks == NULL || asks->free_first == 0 || !nohi_message_is_small(type) ||
-        !nohi_pool_has(&w->pool, 0) || !nohi_strand_may_call(self, to)) {
+        !nohi_pool_has(&w->pool, 0) || !nohi_strand_may_call(self, to) || may_have_reentrant(a)) {
         return false;
     }
     uint32_t number = asks->free_first - 1;

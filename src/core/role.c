@@ -38,7 +38,7 @@ struct nohi_roles {
  * the queue. */
 static nohi_actor *acting(const noh_self *self)
 {
-    nohi_actor *a = self->in_handler && !self->filters ? self->actor : NULL;
+    nohi_actor *a = self->in_handler && !self->bound ? self->actor : NULL;
     return a != NULL && load_relaxed(&a->life) == NOHI_LIVE ? a : NULL; /* private */
 }
 

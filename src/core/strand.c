@@ -331,7 +331,7 @@ void nohi_strand_unlink(nohi_actor *a, nohi_letter *seen, nohi_message *message)
 
 bool nohi_strand_has_news(const nohi_actor *a, const nohi_wait *wait)
 {
-    return (wait->seen == NULL ? a->head : wait->seen->next) != NULL;
+    return (wait->seen == NULL ? a->head : wait->seen->next) != NULL || wait->meanwhile;
 }
 
 static bool ends(nohi_wait *wait, noh_err err)
@@ -367,10 +367,10 @@ static bool passes(nohi_wait *wait, nohi_message *message)
     if (wait->filter == NULL) {
         return true;
     }
-    wait->self->filters = true;
+    wait->self->bound = true;
     bool passed =
         wait->filter(wait->self, wait->filter_ctx, message->type, nohi_message_body(message));
-    wait->self->filters = false;
+    wait->self->bound = false;
     return passed;
 }
 
@@ -440,7 +440,9 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
             }
             continue;
         }
-        if (message->kind == NOHI_REQUEST || message->kind == NOHI_WATCH) {
+        if (nohi_receive_is_reentrant(a, wait, message)) {
+            wait->meanwhile = true;
+        } else if (message->kind == NOHI_REQUEST || message->kind == NOHI_WATCH) {
             wait->asked = true; /* CIR-1 */
         }
         if (wait->kind == NOHI_WAIT_MESSAGE && message->kind == NOHI_STOP) {
@@ -454,7 +456,7 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
 noh_err nohi_strand_may_wait(noh_self *self)
 {
     nohi_actor *a = self->actor;
-    if (!self->in_handler || self->filters || load_relaxed(&a->life) != NOHI_LIVE || /* private */
+    if (!self->in_handler || self->bound || load_relaxed(&a->life) != NOHI_LIVE || /* private */
         (a->extra != NULL && a->extra->wait != NULL)) {
         return NOH_E_CONTEXT;
     }
@@ -580,7 +582,7 @@ bool nohi_strand_may_call(noh_self *self, noh_ref to)
     nohi_worker *w = self->worker;
     nohi_actor *a = self->actor;
     uint32_t index = nohi_ref_index(to);
-    if (!self->in_handler || self->strand == NULL || self->filters || w->spare == NULL ||
+    if (!self->in_handler || self->strand == NULL || self->bound || w->spare == NULL ||
         !goes_straight(w) || load_relaxed(&w->run_first) != 0 || /* private, or a hint */
         nohi_hint_is_raised(&w->mail) || !nohi_chain_is_none(&w->chain) || w->policy.sampling ||
         w->policy.countdown <= 0 || index >= w->slots_limit || nohi_hostile_chance(4)) {

@@ -15,6 +15,8 @@
  *             STR-3  what comes for an actor that waits is looked at by the wait alone; what that does
  *                    not take stays in the queue, in order. An actor that waits and is not QUEUED has
  *                    nothing in its queue that its wait has not seen.
+ * *                    But for messages for reentrant handlers: those it passes by, and the actor's turn
+ *                    handles them if the wait goes on.
  *             STR-4  a wait ends once: with what it waits for, its time-out, or a stop, whichever comes
  *                    first; but for BLK-1. A WAKE for a wait that is over is dropped.
  *             STR-5  a call of who is idle here, while nobody else waits here, goes from hand to hand: the
@@ -59,6 +61,7 @@ struct nohi_wait {
                           before it is done, or taken back: blocking.h; or NULL */
     bool once;         /* one look more, and it is over */
     bool news;         /* something for the filter, which runs on the strand alone */
+    bool meanwhile;    /* something for a reentrant handler */
     bool over;         /* with: */
     noh_err err;       /* TIMEOUT, STOPPED */
     nohi_message *got; /* taken out of the queue */
@@ -86,6 +89,7 @@ NOHI_INLINE void nohi_wait_init(nohi_wait *wait, nohi_wait_kind kind)
     wait->asked = false;
     wait->once = false;
     wait->news = false;
+    wait->meanwhile = false;
     wait->over = false;
     wait->probe = 0;
     wait->wake = 0;
@@ -121,7 +125,7 @@ uint32_t nohi_strand_wake_number(noh_self *self);
 
 /* Looks at what has come since the last look. True: the wait is over. The actor's owner. */
 bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait);
-/* Has something come that the wait has not seen? The actor's owner. */
+/* Has something come that the wait has not seen, or that is to be handled meanwhile? The actor's owner. */
 bool nohi_strand_has_news(const nohi_actor *a, const nohi_wait *wait);
 /* Takes a letter out of the queue of an actor that waits, or of a plain thread; `seen` is the one before. */
 void nohi_strand_unlink(nohi_actor *a, nohi_letter *seen, nohi_message *message);

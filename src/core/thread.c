@@ -81,7 +81,7 @@ noh_err noh_self_free(noh_self *self)
     if (self == NULL) {
         return NOH_OK;
     }
-    if (self->worker->kind == NOHI_WORKER || self->in_handler || self->filters) {
+    if (self->worker->kind == NOHI_WORKER || self->in_handler || self->bound) {
         return NOH_E_CONTEXT;
     }
     (void)pthread_setspecific(self->system->self_key, NULL);

@@ -60,7 +60,7 @@ struct noh_self {
     nohi_answer_state answer_state; /* of a request in hand; else of the last one */
     bool promised;                  /* the message in hand belongs to a promise: do not free it */
     bool in_handler;
-    bool filters;    /* a filter, or a function of a future, runs: it may not wait */
+    bool bound; /* a filter, a function of a future, or a reentrant handler runs: it may not wait */
     bool has_outer;  /* the message in hand was received by a handler that has one of its own: */
     nohi_hand outer; /* this one */
     uint32_t takes;  /* messages that this handler has received in a row, without waiting */
@@ -187,7 +187,7 @@ struct nohi_worker {
 NOHI_INLINE bool nohi_self_may_wait(const noh_self *self)
 {
     bool thread = self->worker->kind != NOHI_WORKER && self->strand == NULL;
-    return (self->in_handler || thread) && !self->filters;
+    return (self->in_handler || thread) && !self->bound;
 }
 
 NOHI_INLINE nohi_worker *nohi_worker_of(noh_self *self)
