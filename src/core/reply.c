@@ -746,7 +746,8 @@ static noh_err with_request(noh_self *self, noh_err (*then)(noh_self *self, void
     bool outer = err != NOH_OK && self->has_outer;
     if (outer) {
         swap_hands(self);
-        err = can_answer(self);
+        noh_err own = can_answer(self);
+        err = own == NOH_E_NOBODY ? err : own;
     }
     if (err == NOH_OK) {
         err = then(self, ctx);

@@ -254,6 +254,28 @@ static void the_newer_request_is_answered_first(void)
     close_stage(&s);
 }
 
+static void answer_twice(noh_self *self, waiter *me)
+{
+    const question *q;
+    tell_driver(self, 0, NOH_OK);
+    CHECK_OK(noh_receive_only(self, question, NOH_FOREVER, &q));
+    CHECK_OK(noh_reply(self, sum, .value = q->value));
+    CHECK_ERR(noh_reply(self, sum, .value = q->value), NOH_E_ANSWERED);
+}
+
+/* Behind it lies what nobody asked. */
+static void a_received_request_is_answered_once(void)
+{
+    stage s;
+    open_stage(&s, 1);
+    cast.a = let(s.self, answer_twice, 0);
+    expect_report(s.self, 0, NOH_OK);
+    sum answer;
+    CHECK_OK(noh_call(s.self, cast.a, question, &answer, .value = 6));
+    CHECK_EQ(answer.value, 6);
+    close_stage(&s);
+}
+
 static void receive_and_forget(noh_self *self, waiter *me)
 {
     const question *q;
@@ -300,7 +322,7 @@ static void pass_it_on(noh_self *self, waiter *me)
     CHECK(noh_ref_is_none(noh_sender(self)));
     CHECK_OK(noh_receive_only(self, question, NOH_FOREVER, &q));
     CHECK_OK(noh_promise_take(self, &me->promise));
-    CHECK_ERR(noh_promise_take(self, &me->promise), NOH_E_NOBODY);
+    CHECK_ERR(noh_promise_take(self, &me->promise), NOH_E_ANSWERED);
     CHECK_OK(noh_receive_only(self, question, NOH_FOREVER, &q));
     CHECK_EQ(q->value, 30);
     noh_promise third;
@@ -643,6 +665,7 @@ static const test_case cases[] = {
     TEST(a_filter_is_asked_once_for_each_in_order),
     TEST(a_filter_that_fails_fails_the_actor),
     TEST(the_newer_request_is_answered_first),
+    TEST(a_received_request_is_answered_once),
     TEST(a_received_request_that_is_forgotten_gets_no_answer),
     TEST(a_received_request_is_forwarded_or_promised),
     TEST(both_askers_are_told_of_a_failure),
