@@ -36,6 +36,7 @@ SIZES = {
     "idle-memory": ("1000000", "100000", "1000", "200"),
     "ask": ("1000000", "20000", "20000", "5000"),
     "ask-in-actor": ("1000000", "200000", "20000", "5000"),
+    "ask-continued": ("1000000", "200000", "20000", "5000"),
     "restart": ("200000", "10000", "-", "-"),
     "timers": ("1000000", "100000", "-", "-"),
     "http": ("5", "1", "-", "-"),  # seconds of load
@@ -64,6 +65,9 @@ TRIVIAL = [
     "mailbox-contention",
 ]
 REPEATS = 3
+
+# What the peers have one program for, and Noh has two: the name of theirs.
+PEERS_RUN = {"ask-continued": "ask-in-actor"}
 
 # Where a workload of Noh is not in noh/<its name>.
 NOH_PROGRAMS = {"ring100": "ring", "http": "http_server"}
@@ -208,7 +212,8 @@ def parse_report(line, peer, workload, peak_kb):
 def run_program(peer, workload, sizes, environment=None):
     """One run of one program; returns its records, mostly one. Raises Missing or Failure."""
     environment = {**os.environ, **(environment or {})}
-    with Program(command_of(peer, workload, sizes), environment) as program:
+    name = workload if peer == "noh" else PEERS_RUN.get(workload, workload)
+    with Program(command_of(peer, name, sizes), environment) as program:
         program.wait(RUN_TIMEOUT_S)
         if program.status == NOT_WRITTEN:
             raise Missing("not written for it")
@@ -216,7 +221,10 @@ def run_program(peer, workload, sizes, environment=None):
         if program.status != 0 or not lines:
             trouble = program.error_output().strip() or "no report"
             raise Failure(f"exit status {program.status}: {trouble}")
-        return [parse_report(line, peer, workload, program.peak_kb) for line in lines]
+        records = [parse_report(line, peer, name, program.peak_kb) for line in lines]
+    for record in records:
+        record["workload"] = workload + record["workload"][len(name) :]
+    return records
 
 
 def run_beside_one_worker(peer, workload, sizes):
