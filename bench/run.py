@@ -37,6 +37,7 @@ SIZES = {
     "ask": ("1000000", "20000", "20000", "5000"),
     "ask-in-actor": ("1000000", "200000", "20000", "5000"),
     "ask-continued": ("1000000", "200000", "20000", "5000"),
+    "wake": ("1000000", "100000", "-", "-"),
     "restart": ("200000", "10000", "-", "-"),
     "timers": ("1000000", "100000", "-", "-"),
     "http": ("5", "1", "-", "-"),  # seconds of load
@@ -182,6 +183,8 @@ def merit(record):
         return max(record["min_share"], 0.0001)
     if "useful_cores" in record:
         return record["useful_cores"]
+    if "ratio" in record:
+        return 1 / max(record["ratio"], 0.01)
     return record["rate"]
 
 
@@ -357,6 +360,8 @@ def result_text(record):
         return f"{100 * record['min_share']:.1f} %"
     if "useful_cores" in record:
         return f"{record['useful_cores']:.2f} cores"
+    if "ratio" in record:
+        return f"{record['ratio']:.2f} plain"
     return rate_text(record["rate"])
 
 
@@ -373,6 +378,8 @@ def details_text(record):
     if "useful_cores" in record:
         cores = f"{record['useful_cores']:.2f} processors useful, {record['heavy_cores']:.2f} heavy"
         parts.append(f"{cores}, {rate_text(record['balls_rate'])} balls")
+    if "ratio" in record:
+        parts.append(f"{record['ratio']:.2f} times a plain message")
     if "speedup" in record:
         parts.append(f"{record['speedup']:.2f}x one worker")
     return ", ".join(parts)
@@ -437,7 +444,8 @@ def print_summary(results):
         return
     print("\nMedians. best, peers: noh's rate divided by theirs; floor: noh's time divided by its.")
     print("In place of rates: bytes of an idle actor; latencies that 99 % do not exceed;")
-    print("the slowest actor's part of its fair share; processors that do useful work.\n")
+    print("the slowest actor's part of its fair share; processors that do useful work;")
+    print("what waking a waiting actor takes, in plain messages.\n")
     print(f"{'':33}{'noh':>12}{'best':>16}{'floor':>9}" + "".join(f"{p:>9}" for p in columns))
     for row in rows:
         print(summary_line(row, results, columns))
