@@ -34,6 +34,7 @@ SIZES = {
     "chameneos": ("100 2000000", "100 200000", "50 10000", "50 2000"),
     "mailbox-contention": ("8 1000000", "8 200000", "8 20000", "8 5000"),
     "idle-memory": ("1000000", "100000", "1000", "200"),
+    "idle-waiting": ("30000", "10000", "1000", "200"),
     "ask": ("1000000", "20000", "20000", "5000"),
     "ask-in-actor": ("1000000", "200000", "20000", "5000"),
     "ask-continued": ("1000000", "200000", "20000", "5000"),
@@ -68,7 +69,7 @@ TRIVIAL = [
 REPEATS = 3
 
 # What the peers have one program for, and Noh has two: the name of theirs.
-PEERS_RUN = {"ask-continued": "ask-in-actor"}
+PEERS_RUN = {"ask-continued": "ask-in-actor", "idle-waiting": "idle-memory"}
 
 # Where a workload of Noh is not in noh/<its name>.
 NOH_PROGRAMS = {"ring100": "ring", "http": "http_server"}
