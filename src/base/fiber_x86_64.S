@@ -33,15 +33,19 @@ nohi_fiber_jump:
     pushq %r15
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset r15, 0
-    pushq $0
+    subq $8, %rsp
     .cfi_adjust_cfa_offset 8
     stmxcsr (%rsp)
     fnstcw 4(%rsp)
-    movq (%rsp), %rax
+    /* Each read as it was written: both at once would wait for the stores to leave the processor. */
+    movl (%rsp), %eax
+    movzwl 4(%rsp), %ecx
     movq %rsp, (%rdi)
     movq %rsi, %rsp
     /* Loading them is dear, and they are nearly always the same. */
-    cmpq (%rsp), %rax
+    cmpl (%rsp), %eax
+    jne 2f
+    cmpw 4(%rsp), %cx
     jne 2f
 1:  addq $8, %rsp
     .cfi_remember_state
