@@ -94,6 +94,14 @@ NOHI_INLINE bool nohi_message_is_told(const nohi_message *message)
     return message->tag == 0;
 }
 
+/* An answer, no error, in a block of the smallest class, with nothing to give back: all but the number. */
+NOHI_INLINE bool nohi_message_is_small_answer(const nohi_message *message)
+{
+    const nohi_message but = {.number = NOHI_NUMBER_MAX};
+    const nohi_message answer = {.kind = NOHI_ANSWER};
+    return (message->tag & ~but.tag) == answer.tag;
+}
+
 /* In one store. */
 NOHI_INLINE void nohi_message_tag(nohi_message *message, nohi_message_kind kind, uint32_t number,
                                   unsigned size_class)

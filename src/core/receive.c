@@ -464,6 +464,29 @@ NOHI_INLINE void begin_listed_turn(noh_self *self, nohi_actor *a, uint32_t index
     begin_turn(self, a, (noh_ref){generation << NOHI_INDEX_BITS | index});
 }
 
+/* May who runs next go on at once? Its answer has come from hand to hand, and that is all that has. Then that
+ * is its turn, and its strand goes on; else nothing was done. Between two turns. */
+NOHI_INLINE bool turn_of_answered(nohi_worker *w)
+{
+    uint32_t index = load_relaxed(&w->run_first); /* private */
+    if (NOHI_UNLIKELY(index == 0 || nohi_hint_is_raised(&w->mail) || w->policy.countdown <= 0)) {
+        return false;
+    }
+    nohi_actor *a = nohi_worker_slot(w, index);
+    if (NOHI_UNLIKELY(a->flags != (NOHI_QUEUED | NOHI_WAITING) || !a->extra->wait->over ||
+                      nohi_gate_has_stop(&a->gate) || w->policy.flow_home != NOHI_STAY ||
+                      nohi_hostile_chance(4))) {
+        return false;
+    }
+    store_relaxed(&w->run_first, a->run_next);
+    nohi_lease_begin_turn(&w->lease, index);
+    w->policy.countdown--;
+    w->woken_by = NOH_NO_REF;
+    a->flags = NOHI_QUEUED | NOHI_WAITED;
+    w->goes_on = a->extra->wait->strand;
+    return true;
+}
+
 void nohi_receive_called(noh_self *self)
 {
     nohi_worker *w = self->worker;
@@ -473,9 +496,14 @@ void nohi_receive_called(noh_self *self)
     self->in_handler = true;
     begin_turn(self, a, ref);
     deliver(self, a, nohi_actor_behavior(a), message);
-    nohi_send_flush(self->worker); /* SND-2, RCV-6 */
-    end_turn(self->worker, a);
-    nohi_receive_turns(self);
+    w = self->worker;   /* RCV-6 */
+    nohi_send_flush(w); /* SND-2 */
+    end_turn(w, a);
+    if (NOHI_LIKELY(turn_of_answered(w))) {
+        self->in_handler = false;
+    } else {
+        nohi_receive_turns(self);
+    }
 }
 
 void nohi_receive_turns(noh_self *self)

@@ -29,6 +29,9 @@
 
 enum { ASKS_MAX = 65536 };
 
+static NOHI_NOINLINE noh_err call_by_mail(noh_self *self, noh_ref to, const noh_type *type,
+                                          const void *message, void *ret_answer);
+
 typedef struct promise {
     nohi_message *request; /* NULL: kept */
     uint32_t serial;
@@ -85,7 +88,7 @@ static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
 }
 
 /* The first free one. */
-static void take_entry(nohi_asks *asks, uint32_t number)
+NOHI_INLINE void take_entry(nohi_asks *asks, uint32_t number)
 {
     nohi_ask *entry = &asks->entries[number];
     asks->free_first = entry->next_free;
@@ -406,11 +409,13 @@ static bool may_have_reentrant(nohi_actor *a)
 }
 
 /* A wait for that answer. */
-static void wait_for(noh_self *self, uint32_t number, nohi_letter *seen, nohi_wait *wait)
+NOHI_INLINE void wait_for(noh_self *self, uint32_t number, nohi_letter *seen, nohi_wait *wait)
 {
     const nohi_ask *entry = &self->actor->extra->asks->entries[number];
-    nohi_self_drop_answer(self);
-    nohi_self_drop_circle(self->worker, self);
+    if (NOHI_UNLIKELY(self->kept != NULL || self->circle != NULL)) {
+        nohi_self_drop_answer(self);
+        nohi_self_drop_circle(self->worker, self);
+    }
     nohi_wait_init(wait, NOHI_WAIT_ANSWER);
     wait->number = number;
     wait->on = entry->to;
@@ -420,7 +425,8 @@ static void wait_for(noh_self *self, uint32_t number, nohi_letter *seen, nohi_wa
 }
 
 /* It is over: the ask is closed, or given up. */
-static noh_err close_wait(noh_self *self, const nohi_wait *wait, noh_err err, nohi_message **ret)
+NOHI_INLINE noh_err close_wait(noh_self *self, const nohi_wait *wait, noh_err err,
+                               nohi_message **ret)
 {
     nohi_asks *asks = self->actor->extra->asks; /* it may have grown */
     if (err != NOH_OK) {
@@ -454,14 +460,15 @@ static noh_err await(noh_self *self, uint32_t number, bool late, nohi_letter *se
 }
 
 /* The same, with the request first, from hand to hand. False: not to be had so; nothing was done. */
-static bool call_straight(noh_self *self, noh_ref to, const noh_type *type, const void *content,
-                          noh_err *ret_err, nohi_message **ret)
+NOHI_INLINE bool call_straight(noh_self *self, noh_ref to, const noh_type *type,
+                               const void *content, noh_err *ret_err, nohi_message **ret)
 {
     nohi_worker *w = self->worker;
     nohi_actor *a = self->actor;
     nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
     if (asks == NULL || asks->free_first == 0 || !nohi_message_is_small(type) ||
-        !nohi_pool_has(&w->pool, 0) || !nohi_strand_may_call(self, to) || may_have_reentrant(a)) {
+        !nohi_pool_has(&w->pool, 0) || may_have_reentrant(a) ||
+        !nohi_strand_begin_call(self, to)) {
         return false;
     }
     uint32_t number = asks->free_first - 1;
@@ -474,9 +481,7 @@ static bool call_straight(noh_self *self, noh_ref to, const noh_type *type, cons
     bump(&w->counts.held);
     nohi_wait wait;
     wait_for(self, number, a->head == NULL ? NULL : a->tail, &wait);
-    a->flags |= NOHI_WAITED;
     noh_err err = nohi_strand_call(self, to, m, &wait);
-    self->actor->flags |= NOHI_WAITED;
     *ret_err = close_wait(self, &wait, err, ret);
     return true;
 }
@@ -512,16 +517,16 @@ noh_err nohi_ask_read(noh_self *self, nohi_message *answer, const noh_type *type
 }
 
 /* The same for one that was awaited alone. */
-static noh_err read_answer(noh_self *self, nohi_message *answer, const noh_type *type,
-                           void *ret_answer)
+NOHI_INLINE noh_err read_answer(noh_self *self, nohi_message *answer, const noh_type *type,
+                                void *ret_answer)
 {
     nohi_worker *w = self->worker;
     bump(&w->counts.handled);
     self->error_text[0] = 0;
     if (NOHI_LIKELY(answer->type == type && nohi_message_is_small(type)) &&
-        answer->kind == NOHI_ANSWER) {
-        nohi_message_copy_small(ret_answer, nohi_message_body(answer), type->size);
-        nohi_message_free_block(&w->pool, answer); /* nothing in it points into it */
+        NOHI_LIKELY(nohi_message_is_small_answer(answer))) {
+        nohi_message_copy_small(ret_answer, nohi_message_body(answer), type->plain_size);
+        nohi_pool_give(&w->pool, answer, 0); /* nothing in it points into it */
         return NOH_OK;
     }
     return nohi_ask_read(self, answer, type, ret_answer);
@@ -551,16 +556,23 @@ noh_err noh_call_value(noh_self *self, noh_ref to, const noh_type *type, const v
     if (!nohi_self_may_wait(self)) {
         return NOH_E_CONTEXT;
     }
-    noh_future future;
     nohi_message *answer;
     noh_err err;
-    if (call_straight(self, to, type, message, &err, &answer)) {
+    if (NOHI_LIKELY(call_straight(self, to, type, message, &err, &answer))) {
         return err != NOH_OK ? err : read_answer(self, answer, type->answer, ret_answer);
     }
+    return call_by_mail(self, to, type, message, ret_answer);
+}
+
+static noh_err call_by_mail(noh_self *self, noh_ref to, const noh_type *type, const void *message,
+                            void *ret_answer)
+{
+    noh_future future;
+    nohi_message *answer;
     nohi_actor *a = self->actor;
     nohi_letter *seen = self->in_handler && a->head != NULL ? a->tail : NULL;
     self->worker->calls = !self->in_handler;
-    err = noh_ask_value(self, to, type, message, &future);
+    noh_err err = noh_ask_value(self, to, type, message, &future);
     self->worker->calls = false;
     if (err == NOH_OK) {
         err = await(self, (uint32_t)future.bits - 1, false, seen, NOH_FOREVER, &answer);
@@ -664,13 +676,10 @@ noh_err noh_join(noh_self *self, noh_ref actor, int64_t timeout_ns, noh_exit *re
 
 /* ---- answers ------------------------------------------------------------------------------ */
 
-/* Takes it over. Who acts for this worker has asked itself: its answer need not travel. */
-static void send_answer(nohi_worker *w, noh_ref to, nohi_message *m)
+/* Who acts for this worker has asked itself: its answer need not travel. */
+static NOHI_NOINLINE void mail_answer(nohi_worker *w, noh_ref to, nohi_message *m)
 {
     nohi_worker *asker = w->borrower;
-    if (nohi_strand_answer(w, to, m)) {
-        return;
-    }
     if (asker == NULL || !noh_ref_equal(to, asker->self->ref)) {
         (void)nohi_send_or_bury(w, to, m, true);
         return;
@@ -678,6 +687,14 @@ static void send_answer(nohi_worker *w, noh_ref to, nohi_message *m)
     noh_future future;
     nohi_lease_count_sent(&w->lease);
     (void)nohi_ask_arrived(asker, asker->own, &m, &future);
+}
+
+/* Takes it over. */
+NOHI_INLINE void send_answer(nohi_worker *w, noh_ref to, nohi_message *m)
+{
+    if (NOHI_UNLIKELY(!nohi_strand_answer(w, to, m))) {
+        mail_answer(w, to, m);
+    }
 }
 
 void nohi_reply_error(nohi_worker *w, nohi_message *request, noh_ref from, noh_err code,
@@ -697,9 +714,9 @@ noh_err nohi_answer_check(const noh_type *declared, const noh_type *type, const 
     return declared == NULL || noh_type_equal(declared, type) ? NOH_OK : NOH_E_WRONG_TYPE;
 }
 
-/* Answers `request`, which stays the caller's. */
-static noh_err answer(noh_self *self, const nohi_message *request, const noh_type *type,
-                      const void *content)
+/* Any answer. */
+static NOHI_NOINLINE noh_err answer_any(noh_self *self, const nohi_message *request,
+                                        const noh_type *type, const void *content)
 {
     noh_err err = nohi_answer_check(request->type->answer, type, content);
     if (err != NOH_OK) {
@@ -711,6 +728,22 @@ static noh_err answer(noh_self *self, const nohi_message *request, const noh_typ
     if (err != NOH_OK) {
         return err;
     }
+    m->from = self->ref;
+    send_answer(w, request->from, m);
+    return NOH_OK;
+}
+
+/* Answers `request`, which stays the caller's. Most answers are small, so no noh_failure, and of the very type
+ * that is declared. */
+NOHI_INLINE noh_err answer(noh_self *self, const nohi_message *request, const noh_type *type,
+                           const void *content)
+{
+    nohi_worker *w = self->worker;
+    if (NOHI_UNLIKELY(request->type->answer != type || !nohi_message_is_small(type) ||
+                      !nohi_pool_has(&w->pool, 0))) {
+        return answer_any(self, request, type, content);
+    }
+    nohi_message *m = nohi_message_small(&w->pool, type, content, NOHI_ANSWER, request->number);
     m->from = self->ref;
     send_answer(w, request->from, m);
     return NOH_OK;

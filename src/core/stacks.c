@@ -299,13 +299,9 @@ static noh_stack_use *use_of(nohi_stacks *stacks, const noh_behavior *behavior)
     return use;
 }
 
-void nohi_stacks_note(nohi_stacks *stacks, nohi_deepest *seen, const noh_behavior *behavior,
-                      size_t bytes)
+void nohi_stacks_note_more(nohi_stacks *stacks, nohi_deepest *seen, const noh_behavior *behavior,
+                           size_t bytes)
 {
-    seen += (uintptr_t)behavior / sizeof *behavior % NOHI_DEEPEST;
-    if (NOHI_LIKELY(seen->behavior == behavior && seen->bytes >= bytes)) {
-        return;
-    }
     pthread_mutex_lock(&stacks->lock);
     noh_stack_use *use = use_of(stacks, behavior);
     if (use != NULL) {

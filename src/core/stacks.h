@@ -86,8 +86,17 @@ nohi_room *nohi_stacks_take(nohi_stacks *stacks, size_t size, uint32_t count);
 /* A handler of that behavior used so many bytes; `seen` are the home's NOHI_DEEPEST. Depth is measured
  * when a handler begins to wait, by the stack pointer: that is exact, and whose it is is known. Which
  * pages were touched says less: a strand runs turns of many actors, one after the other. */
-void nohi_stacks_note(nohi_stacks *stacks, nohi_deepest *seen, const noh_behavior *behavior,
-                      size_t bytes);
+void nohi_stacks_note_more(nohi_stacks *stacks, nohi_deepest *seen, const noh_behavior *behavior,
+                           size_t bytes);
+NOHI_INLINE void nohi_stacks_note(nohi_stacks *stacks, nohi_deepest *seen,
+                                  const noh_behavior *behavior, size_t bytes)
+{
+    seen +=
+        (uintptr_t)behavior / 64 % NOHI_DEEPEST; /* hardly any two that are neighbors share one */
+    if (NOHI_UNLIKELY(seen->behavior != behavior || seen->bytes < bytes)) {
+        nohi_stacks_note_more(stacks, seen, behavior, bytes);
+    }
+}
 
 /* A list of rooms of whatever size; nobody is on them. */
 void nohi_stacks_give(nohi_stacks *stacks, nohi_room *list);

@@ -147,7 +147,7 @@ static nohi_strand *pop_spare(nohi_worker *w)
 
 /* May one strand switch to another without a visit to the base? A loop of the user's, or a thread that acts
  * for the worker, wants to look at its time there. */
-static bool goes_straight(const nohi_worker *w)
+NOHI_INLINE bool goes_straight(const nohi_worker *w)
 {
     return w->kind == NOHI_WORKER && w->borrower == NULL;
 }
@@ -166,16 +166,22 @@ static nohi_fiber *whom_next(nohi_strand *strand)
     return next->fiber;
 }
 
+/* A spare one, which there is, runs the next turns. */
+NOHI_INLINE nohi_fiber *spare_instead(nohi_worker *w, nohi_turns_fn *turns)
+{
+    nohi_strand *next = pop_spare(w);
+    next->turns = turns;
+    begin(w, next);
+    return next->fiber;
+}
+
 /* A handler on this strand waits: a spare one runs the next turns; or the base sees to it. */
 static nohi_fiber *who_instead(nohi_worker *w, nohi_turns_fn *turns)
 {
     if (w->spare == NULL || !goes_straight(w)) {
         return w->base;
     }
-    nohi_strand *next = pop_spare(w);
-    next->turns = turns;
-    begin(w, next);
-    return next->fiber;
+    return spare_instead(w, turns);
 }
 
 static nohi_strand *take(nohi_worker *w)
@@ -296,12 +302,10 @@ void nohi_strand_run(nohi_worker *w, nohi_turns_fn *turns)
 
 /* The message that a handler was called with is neither handled nor queued while it waits, but the ledger is
  * to balance all the same. One that was received was counted then; NULL: passed on, or a promise's. */
-static void count_in_hand(nohi_worker *w, const noh_self *self, uint64_t by)
+NOHI_INLINE bool has_counted(const noh_self *self)
 {
     const nohi_message *own = self->has_outer ? self->outer.message : self->message;
-    if (own == NULL ? !self->stashed : nohi_message_is_counted(own)) {
-        bump_by(&w->in_hand, by);
-    }
+    return own == NULL ? !self->stashed : nohi_message_is_counted(own);
 }
 
 void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
@@ -311,9 +315,9 @@ void nohi_strand_drop(nohi_worker *w, nohi_actor *a)
         nohi_actor_push_back(a, a->extra->wait->got);
     }
     nohi_seat_leave(w, a->extra->wait);
+    bump_by(&w->in_hand, 0u - (uint64_t)a->extra->wait->counted);
     a->extra->wait = NULL;
     a->flags = (uint8_t)(a->flags & ~NOHI_WAITING);
-    count_in_hand(w, &strand->self, UINT64_MAX);
     nohi_receive_abandon(w, &strand->self);
     give_one_back(w, strand);
 }
@@ -473,12 +477,12 @@ uint32_t nohi_strand_wake_number(noh_self *self)
     return extra->wait_serial;
 }
 
-/* For the census. */
-static void note_wait(nohi_worker *w, noh_self *self)
+/* For the census. The wait lies where the stack ends, but for what runs from here to the switch. */
+NOHI_INLINE void note_wait(nohi_worker *w, noh_self *self, const nohi_wait *wait)
 {
     nohi_room *room = self->strand->room;
     const noh_behavior *behavior = nohi_actor_behavior(self->actor);
-    size_t depth = (size_t)(room->low + room->size - (char *)__builtin_frame_address(0));
+    size_t depth = (size_t)(room->low + room->size - (const char *)wait);
     nohi_stacks_note(&w->system->stacks, w->deepest, behavior, depth);
     store_relaxed(&room->waits, behavior); /* counter; who sees it finds the depth noted */
 }
@@ -492,15 +496,16 @@ NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
     nohi_seat_take(w, self->ref, wait);
     self->actor->extra->wait = wait;
     self->takes = 0;
-    count_in_hand(w, self, 1);
-    note_wait(w, self);
+    wait->counted = has_counted(self);
+    bump_by(&w->in_hand, wait->counted);
+    note_wait(w, self, wait);
 }
 
 NOHI_INLINE void end_wait(noh_self *self, nohi_wait *wait)
 {
     nohi_worker *w = self->worker;
     store_relaxed(&w->running_type, wait->running); /* counter: for reports */
-    count_in_hand(w, self, UINT64_MAX);
+    bump_by(&w->in_hand, 0u - (uint64_t)wait->counted);
     store_relaxed(&self->strand->room->waits, NULL); /* counter */
     self->actor->extra->wait = NULL;
     nohi_seat_leave(w, wait);
@@ -577,60 +582,58 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
 
 /* ---- calls, hand to hand ------------------------------------------------------------------ */
 
-bool nohi_strand_may_call(noh_self *self, noh_ref to)
+/* Has this home nothing to do but to run the handler in hand? A turn that is sampled, or about to be, has
+ * used up the countdown. */
+NOHI_INLINE bool has_nothing_else(nohi_worker *w)
+{
+    return load_relaxed(&w->run_first) == 0 && /* private, or a hint */
+           !nohi_hint_is_raised(&w->mail) && nohi_chain_is_none(&w->chain) &&
+           w->policy.countdown > 0;
+}
+
+/* Does it do nothing, so that its next turn could be with that very request? Between two turns. */
+NOHI_INLINE bool is_idle_here(nohi_worker *w, nohi_actor *a, noh_ref ref)
+{
+    return nohi_gate_home(&a->gate) == w->id && /* GAT-1: it is ours */
+           nohi_gate_generation(&a->gate) == ref.bits >> NOHI_INDEX_BITS && a->flags == 0 &&
+           nohi_inbox_is_empty(&a->gate.inbox);
+}
+
+bool nohi_strand_begin_call(noh_self *self, noh_ref to)
 {
     nohi_worker *w = self->worker;
     nohi_actor *a = self->actor;
     uint32_t index = nohi_ref_index(to);
-    if (!self->in_handler || self->strand == NULL || self->bound || w->spare == NULL ||
-        !goes_straight(w) || load_relaxed(&w->run_first) != 0 || /* private, or a hint */
-        nohi_hint_is_raised(&w->mail) || !nohi_chain_is_none(&w->chain) || w->policy.sampling ||
-        w->policy.countdown <= 0 || index >= w->slots_limit || nohi_hostile_chance(4)) {
+    if (self->strand == NULL || w->spare == NULL || !goes_straight(w) || !has_nothing_else(w) ||
+        index >= w->slots_limit || nohi_hostile_chance(4)) {
         return false;
     }
     if ((a->flags & ~(NOHI_QUEUED | NOHI_WAITED)) != 0 || nohi_gate_has_stop(&a->gate) ||
-        load_relaxed(&a->life) != NOHI_LIVE || a->extra->wait != NULL) { /* private */
+        load_relaxed(&a->life) != NOHI_LIVE) { /* private */
         return false;
     }
-    nohi_actor *b = nohi_worker_slot(w, index);
-    nohi_lease_enter(&w->lease, &w->system->env); /* or a thief may have it */
-    bool idle = nohi_gate_home(&b->gate) == w->id &&
-                nohi_gate_generation(&b->gate) == to.bits >> NOHI_INDEX_BITS && b->flags == 0 &&
-                nohi_inbox_is_empty(&b->gate.inbox) && !nohi_gate_has_stop(&b->gate) &&
-                b->head == NULL;
-    nohi_lease_leave(&w->lease);
-    return idle;
+    if (NOHI_LIKELY(nohi_lease_end_turn(&w->lease)) && /* else a thief may have it */
+        NOHI_LIKELY(is_idle_here(w, nohi_worker_slot(w, index), to))) {
+        return true;
+    }
+    nohi_lease_begin_turn(&w->lease,
+                          nohi_ref_index(self->ref)); /* it goes on, and has touched nobody */
+    return false;
 }
 
 noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi_wait *wait)
 {
     nohi_worker *w = self->worker;
-    nohi_actor *a = self->actor;
-    nohi_actor *b = nohi_worker_slot(w, nohi_ref_index(to));
     wait->self = self;
     wait->since_ns = w->policy.seen_ns;
     self->waits++;
     begin_wait(w, self, wait);
-    if (NOHI_UNLIKELY(!nohi_lease_end_turn(&w->lease))) {
-        nohi_lease_wait(&w->lease, &w->system->env);
-    }
-    if (NOHI_LIKELY(nohi_gate_home(&b->gate) == w->id && b->flags == 0 &&
-                    nohi_gate_generation(&b->gate) == request->generation)) { /* RCV-3 */
-        b->flags = NOHI_QUEUED;
-        w->policy.countdown--;
-        a->flags = NOHI_WAITING; /* before the switch, as nobody else runs it: STR-1, STR-5 */
-        w->called = request;
-        w->call_ref = to;
-        nohi_fiber_switch(self->strand->fiber, who_instead(w, nohi_receive_called));
-    } else { /* a thief was quicker */
-        nohi_lease_begin_turn(&w->lease, nohi_ref_index(self->ref));
-        noh_err err = nohi_send(w, to, request, false);
-        if (err != NOH_OK) {
-            nohi_dead_letter(w, to, request, nohi_dead_reason_of(err));
-        }
-        w->waits = a;
-        nohi_fiber_switch(self->strand->fiber, who_instead(w, nohi_receive_turns));
-    }
+    nohi_worker_slot(w, nohi_ref_index(to))->flags = NOHI_QUEUED;
+    w->policy.countdown--;
+    self->actor->flags = NOHI_WAITING; /* before the switch, as nobody else runs it: STR-1, STR-5 */
+    w->called = request;
+    w->call_ref = to;
+    nohi_fiber_switch(self->strand->fiber, spare_instead(w, nohi_receive_called));
     end_wait(self, wait);
     return wait->err;
 }

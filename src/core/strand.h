@@ -63,6 +63,7 @@ struct nohi_wait {
     bool news;         /* something for the filter, which runs on the strand alone */
     bool meanwhile;    /* something for a reentrant handler */
     bool over;         /* with: */
+    bool counted;      /* the ledger counts what is in hand meanwhile */
     noh_err err;       /* TIMEOUT, STOPPED */
     nohi_message *got; /* taken out of the queue */
     nohi_strand *strand;
@@ -111,8 +112,9 @@ noh_err nohi_strand_may_wait(noh_self *self);
 /* Stops this handler until `wait` is over, or for `timeout_ns`. Errors: CONTEXT (not in a handler that may
  * wait), NOMEM, TIMEOUT, STOPPED. With self. */
 noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns);
-/* May the handler in hand call that actor from hand to hand (STR-5)? */
-bool nohi_strand_may_call(noh_self *self, noh_ref to);
+/* May the handler in hand, on its own self, call that actor from hand to hand (STR-5)? True: its turn has ended,
+ * and nohi_strand_call follows, with nothing between them that may fail. */
+bool nohi_strand_begin_call(noh_self *self, noh_ref to);
 /* Does it: the request is in hand next. Returns when the wait is over. Takes the request, which is counted,
  * over. */
 noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi_wait *wait);
