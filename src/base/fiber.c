@@ -18,14 +18,6 @@
 
 /* ---- what the sanitizers want to know ----------------------------------------------------- */
 
-#if defined(__SANITIZE_THREAD__)
-#define NOHI_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NOHI_TSAN 1
-#endif
-#endif
-
 #if defined(NOHI_ASAN)
 void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size);
 void __sanitizer_finish_switch_fiber(void *saved, const void **ret_bottom, size_t *ret_size);
@@ -105,51 +97,64 @@ static void tell_arrive(nohi_fiber *at)
 /* ---- the switch --------------------------------------------------------------------------- */
 
 /* Where a new fiber begins. */
-static void begin(void *fiber)
+void nohi_fiber_enter(nohi_fiber *at);
+
+void nohi_fiber_enter(nohi_fiber *at)
 {
-    nohi_fiber *at = fiber;
     tell_arrive(at);
     at->fn(at->arg);
     NOHI_ASSERT(FIB_1, !"a fiber ends by a switch to another one");
 }
 
 #ifdef NOHI_FIBER_ASM
-void nohi_fiber_jump(void **save, void *sp);
 void nohi_fiber_begin(void);
 
+/* Its stack without what lies there. */
+static char *top_of(const nohi_fiber *fiber)
+{
+    return (char *)((uintptr_t)(fiber->low + fiber->size) & ~(uintptr_t)15);
+}
+
 #ifdef __x86_64__
-enum { CONTROL, R15, R14, R13, R12, RBX, RBP, GO_ON, FRAME };
-static const int fn_register = R12, arg_register = R13;
-static const uint64_t usual_control =
-    0x037f00001f80; /* x87 control word, MXCSR: System V ABI 3.4.1 */
+static void prepare(nohi_fiber *fiber)
+{
+    fiber->sp = top_of(fiber);
+    fiber->pc = (void *)(uintptr_t)nohi_fiber_begin;
+    fiber->mxcsr = 0x1f80; /* System V ABI 3.4.1 */
+    fiber->x87 = 0x037f;
+}
 #else
-enum { CONTROL = 19, GO_ON = 11, FRAME = 20 };
-static const int fn_register = 0, arg_register = 1;
-static const uint64_t usual_control = 0;
-#endif
+enum { GO_ON = 11, FRAME = 20, FIBER = 0 };
+
+void nohi_fiber_jump_to(void **save, void *sp);
 
 static void prepare(nohi_fiber *fiber)
 {
-    uintptr_t top = (uintptr_t)(fiber->low + fiber->size) & ~(uintptr_t)15;
-    uintptr_t *frame = (uintptr_t *)top - FRAME;
+    uintptr_t *frame = (uintptr_t *)(void *)top_of(fiber) - FRAME;
     memset(frame, 0, FRAME * sizeof *frame);
-    frame[CONTROL] = usual_control;
     frame[GO_ON] = (uintptr_t)nohi_fiber_begin;
-    frame[fn_register] = (uintptr_t)begin;
-    frame[arg_register] = (uintptr_t)fiber;
+    frame[FIBER] = (uintptr_t)fiber;
     fiber->sp = frame;
 }
 
+static void nohi_fiber_jump(nohi_fiber *from, nohi_fiber *to)
+{
+    nohi_fiber_jump_to(&from->sp, to->sp);
+}
+#endif
+
+#if !defined(__x86_64__) || defined(NOHI_FIBER_TOLD)
 void nohi_fiber_switch(nohi_fiber *from, nohi_fiber *to)
 {
     tell_leave(from, to);
-    nohi_fiber_jump(&from->sp, to->sp);
+    nohi_fiber_jump(from, to);
     tell_arrive(from);
 }
+#endif
 #else
 static void begin_in_halves(unsigned high, unsigned low)
 {
-    begin((void *)((uintptr_t)high << 16 << 16 | low));
+    nohi_fiber_enter((void *)((uintptr_t)high << 16 << 16 | low));
 }
 
 static void prepare(nohi_fiber *fiber)

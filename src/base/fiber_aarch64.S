@@ -5,12 +5,12 @@
 #ifdef __aarch64__
     .text
 
-/* void nohi_fiber_jump(void **save, void *sp) */
-    .globl nohi_fiber_jump
-    .hidden nohi_fiber_jump
-    .type nohi_fiber_jump, %function
+/* void nohi_fiber_jump_to(void **save, void *sp) */
+    .globl nohi_fiber_jump_to
+    .hidden nohi_fiber_jump_to
+    .type nohi_fiber_jump_to, %function
     .balign 16
-nohi_fiber_jump:
+nohi_fiber_jump_to:
     .cfi_startproc
     hint #34 /* bti c */
     sub sp, sp, #160
@@ -66,9 +66,9 @@ nohi_fiber_jump:
     .cfi_adjust_cfa_offset -160
     br x16
     .cfi_endproc
-    .size nohi_fiber_jump, . - nohi_fiber_jump
+    .size nohi_fiber_jump_to, . - nohi_fiber_jump_to
 
-/* Where a new fiber goes on: x19(x20). No frame is above it. */
+/* Where a new fiber, which x19 points to, goes on. No frame is above it. */
     .globl nohi_fiber_begin
     .hidden nohi_fiber_begin
     .type nohi_fiber_begin, %function
@@ -77,8 +77,8 @@ nohi_fiber_begin:
     .cfi_startproc
     .cfi_undefined x30
     hint #36 /* bti j */
-    mov x0, x20
-    blr x19
+    mov x0, x19
+    bl nohi_fiber_enter
     brk #0
     .cfi_endproc
     .size nohi_fiber_begin, . - nohi_fiber_begin

@@ -404,8 +404,9 @@ static noh_err await_derived(noh_self *self, uint32_t number, int64_t timeout_ns
 /* Does something lie in the queue that may be for a reentrant handler? Nobody has looked at it yet. */
 static bool may_have_reentrant(nohi_actor *a)
 {
-    return a->head != NULL &&
-           nohi_behavior_hook(nohi_actor_behavior(a), NOH_HOOK_REENTRANT) != NULL;
+    const noh_behavior *behavior = nohi_actor_behavior(a); /* NULL: a plain thread */
+    return a->head != NULL && behavior != NULL &&
+           nohi_behavior_hook(behavior, NOH_HOOK_REENTRANT) != NULL;
 }
 
 /* A wait for that answer. */
@@ -467,8 +468,7 @@ NOHI_INLINE bool call_straight(noh_self *self, noh_ref to, const noh_type *type,
     nohi_actor *a = self->actor;
     nohi_asks *asks = a->extra == NULL ? NULL : a->extra->asks;
     if (asks == NULL || asks->free_first == 0 || !nohi_message_is_small(type) ||
-        !nohi_pool_has(&w->pool, 0) || may_have_reentrant(a) ||
-        !nohi_strand_begin_call(self, to)) {
+        !nohi_pool_has(&w->pool, 0) || may_have_reentrant(a) || !nohi_strand_begin_call(self, to)) {
         return false;
     }
     uint32_t number = asks->free_first - 1;
