@@ -193,7 +193,7 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_nothing);
  *                           nothing. A message costs some 100 ns more then. When there is no memory for
  *                           it, they run on the thread's stack, and may not wait.
  * A function of another type does not compile. A handler that returns an error fails (see
- * noh_fail).
+ * noh_fail), unless that is STOPPED, which a wait has told it (see "waiting").
  *
  * NOH_BEHAVIOR_WITH(counter, counter_start, on_start, entries…) adds start arguments, a message
  * `counter_start`, and a hook noh_err on_start(noh_self *, counter *, const counter_start *) that
@@ -573,9 +573,12 @@ NOH_API noh_ref noh_sender(const noh_self *self);
  *            be answered is withdrawn, if it was not handled yet: a dead letter, LATE. In noh_await,
  *            noh_call and noh_join, within a system
  *   STOPPED  the actor was asked to stop, NOH_STOP_NOW; or to drain, and noh_receive has seen all that
- *            was told before. The handler should come to its end. One that is killed does not go on:
- *            its stack is dropped, as by noh_fail, but no hook runs
- *   CONTEXT  in a stop hook, in a filter, while another handler of the actor waits (NOH_ON_REENTRANT), with the self of a handler that has returned
+ *            was told before. The handler should come to its end. When it returns STOPPED then, it has
+ *            not failed: what it has in hand becomes a dead letter, STOPPED, as what is queued, and the
+ *            actor ends as it was asked to. One that is killed does not go on: its stack is dropped, as
+ *            by noh_fail, but no hook runs
+ *   CONTEXT  in a stop hook, in a filter, while another handler of the actor waits (NOH_ON_REENTRANT), with
+ *            the self of a handler that has returned
  * Traps: the address of a thread-local variable, errno's among them, may be another one after a wait, and
  * the compiler may keep the old one: read what you need of errno before. A lock that is held across a
  * wait is held until the handler goes on. fork() leaves a child in which no handler goes on. */

@@ -28,6 +28,7 @@
 #include "timer.h"
 
 static noh_ref take_letters(nohi_worker *w, nohi_actor *a, nohi_letter *taken);
+static NOHI_COLD void end_by(nohi_worker *w, nohi_actor *a, int stop);
 static NOHI_COLD void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message);
 static NOHI_NOINLINE void handle_odd(noh_self *self, nohi_actor *a);
 static NOHI_NOINLINE void handle_notice(noh_self *self, nohi_actor *a, nohi_message *message);
@@ -253,10 +254,13 @@ static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
         return leave_turn(w, a);
     }
     bool over = wait->over || nohi_strand_look(w, a, wait);
-    if (!over && (stop == NOH_STOP_NOW || wait->once)) {
+    if (!over && stop == NOH_STOP_NOW) {
+        over = true;
+        nohi_wait_stop(wait);
+    } else if (!over && wait->once) {
         over = true;
         wait->over = true;
-        wait->err = stop == NOH_STOP_NOW ? NOH_E_STOPPED : NOH_E_TIMEOUT;
+        wait->err = NOH_E_TIMEOUT;
     }
     if (!over && NOHI_UNLIKELY(wait->meanwhile)) {
         if (wants_other_strand(w->self, a)) {
@@ -609,13 +613,21 @@ void nohi_receive_after_failure(nohi_worker *w)
     (void)leave_turn(w, a);
 }
 
+/* The end of who was asked to stop so; less than 0: to drain. */
+static void end_by(nohi_worker *w, nohi_actor *a, int stop)
+{
+    nohi_actor_end(w, a,
+                   &(noh_exit){.kind = stop == NOH_STOP_KILL  ? NOH_EXIT_KILLED
+                                       : stop == NOH_STOP_NOW ? NOH_EXIT_SHUTDOWN
+                                                              : NOH_EXIT_NORMAL});
+}
+
 /* Before a letter was handled: it goes back to the others, and all of them become dead letters. */
 static void obey_stop(nohi_worker *w, nohi_actor *a, nohi_message *message)
 {
     int kind = nohi_gate_stop_kind(&a->gate, message->generation);
     nohi_actor_push_back(a, message);
-    nohi_actor_end(
-        w, a, &(noh_exit){.kind = kind == NOH_STOP_KILL ? NOH_EXIT_KILLED : NOH_EXIT_SHUTDOWN});
+    end_by(w, a, kind);
 }
 
 void nohi_receive_late(nohi_worker *w, nohi_actor *a, nohi_message *message)
@@ -791,8 +803,28 @@ static void close_message(noh_self *self)
     }
 }
 
+/* The handler says STOPPED because it was told so, which is no failure. Told to drain, the actor handles its
+ * queue first, unless its state is not whole. */
+static void end_as_told(nohi_worker *w, nohi_actor *a)
+{
+    noh_self *self = w->self;
+    int stop = nohi_gate_stop_kind(&a->gate, nohi_gate_generation(&a->gate));
+    nohi_send_flush(w); /* what it told before was told */
+    nohi_receive_abandon(w, self);
+    self->promised = false;
+    self->answered = (noh_future){0};
+    if (stop > NOH_STOP_DRAIN || (a->flags & NOHI_UNSTARTED)) {
+        self->told_to_stop = false;
+        end_by(w, a, stop);
+    }
+}
+
 static void fail_with(nohi_worker *w, nohi_actor *a, noh_err err)
 {
+    if (err == NOH_E_STOPPED && w->self->told_to_stop) {
+        end_as_told(w, a);
+        return;
+    }
     noh_exit *failure = &w->self->failure;
     *failure = (noh_exit){.kind = NOH_EXIT_FAILED, .code = err};
     snprintf(failure->text, sizeof failure->text, "%s", noh_err_text(err));
@@ -824,6 +856,7 @@ static void fail(nohi_worker *w, nohi_actor *a)
     nohi_send_flush(w); /* what it told before it failed was told */
     self->message = NULL;
     self->answered = (noh_future){0};
+    self->told_to_stop = false;
     nohi_log(w->system, NOH_LOG_ERROR, self->ref, nohi_actor_behavior(a), "failed in %s: %s (%s)",
              message == NULL || message->type == NULL ? "a message" : message->type->name,
              exit.text, noh_err_name(exit.code));
@@ -862,6 +895,7 @@ static bool leave_turn(nohi_worker *w, nohi_actor *a)
     if (a->flags & NOHI_WAITED) {
         nohi_self_drop_answer(w->self);
         nohi_self_drop_circle(w, w->self);
+        w->self->told_to_stop = false;
         a->flags = (uint8_t)(a->flags & ~NOHI_WAITED);
     }
     if (a->flags & NOHI_EXITING) {

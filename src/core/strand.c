@@ -450,7 +450,8 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
             wait->asked = true; /* CIR-1 */
         }
         if (wait->kind == NOHI_WAIT_MESSAGE && message->kind == NOHI_STOP) {
-            return ends(wait, NOH_E_STOPPED); /* all that were told before it were looked at */
+            nohi_wait_stop(wait); /* all that were told before it were looked at */
+            return true;
         }
         wait->seen = next;
     }

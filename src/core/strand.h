@@ -100,6 +100,14 @@ NOHI_INLINE void nohi_wait_init(nohi_wait *wait, nohi_wait_kind kind)
     wait->seen = NULL;
 }
 
+/* It is over, as its actor was told to stop. */
+NOHI_INLINE void nohi_wait_stop(nohi_wait *wait)
+{
+    wait->over = true;
+    wait->err = NOH_E_STOPPED;
+    wait->self->told_to_stop = true;
+}
+
 /* What a strand is to do. */
 typedef void nohi_turns_fn(noh_self *self);
 

@@ -61,10 +61,11 @@ struct noh_self {
     bool promised;                  /* the message in hand belongs to a promise: do not free it */
     bool in_handler;
     bool bound; /* a filter, a function of a future, or a reentrant handler runs: it may not wait */
-    bool has_outer;  /* the message in hand was received by a handler that has one of its own: */
-    nohi_hand outer; /* this one */
-    uint32_t takes;  /* messages that this handler has received in a row, without waiting */
-    bool stashed;    /* this handler has put its own message aside */
+    bool has_outer;    /* the message in hand was received by a handler that has one of its own: */
+    nohi_hand outer;   /* this one */
+    uint32_t takes;    /* messages that this handler has received in a row, without waiting */
+    bool stashed;      /* this handler has put its own message aside */
+    bool told_to_stop; /* a wait of this handler has ended with STOPPED */
     noh_future answered;
     nohi_message *kept;   /* the answers awaited last */
     nohi_message *circle; /* of the wait that ended last, with CYCLE; circle.h */

@@ -277,6 +277,171 @@ static void who_ignores_a_stop_holds_it_up(void)
     }
 }
 
+/* ---- who says that it was stopped ------------------------------------------------------------ */
+
+NOH_MESSAGE(give_up, (int64_t, kind));
+NOH_REQUEST(give_up_asked, sum, (int64_t, kind));
+NOH_MESSAGE(quitter_start, (int64_t, kind));
+NOH_NO_STATE(quitter);
+
+enum { BY_ITSELF = KINDS, AFTER_A_SLEEP, OF_B };
+
+/* Ends as its wait does, or says STOPPED by itself. */
+static noh_err give_up_when_told(noh_self *self, int64_t kind)
+{
+    sum s;
+    tell_driver(self, kind, NOH_OK);
+    switch (kind) {
+    case AFTER_A_SLEEP:
+        CHECK_OK(noh_sleep(self, 1));
+        return NOH_E_STOPPED;
+    case BY_ITSELF:
+        return NOH_E_STOPPED;
+    case OF_B:
+        return noh_call(self, cast.b, question, &s);
+    default:
+        return wait_in_vain(self, kind, NOH_FOREVER);
+    }
+}
+
+static noh_err quitter_started(noh_self *self, quitter *me, const quitter_start *m)
+{
+    return m->kind < 0 ? NOH_OK : give_up_when_told(self, m->kind);
+}
+
+static noh_err quitter_told(noh_self *self, quitter *me, const give_up *m)
+{
+    return give_up_when_told(self, m->kind);
+}
+
+static noh_err quitter_asked(noh_self *self, quitter *me, const give_up_asked *m)
+{
+    return give_up_when_told(self, m->kind);
+}
+
+static noh_err quitter_letter(noh_self *self, quitter *me, const letter *m)
+{
+    tell_driver(self, m->value, NOH_OK);
+    return NOH_OK;
+}
+
+static noh_err quitter_ended(noh_self *self, quitter *me, const noh_exit *exit)
+{
+    tell_driver(self, 1000 + (int64_t)exit->kind, exit->code);
+    return NOH_OK;
+}
+
+NOH_BEHAVIOR_WITH(quitter, quitter_start, quitter_started, NOH_ON(give_up, quitter_told),
+                  NOH_ON(give_up_asked, quitter_asked), NOH_ON(letter, quitter_letter),
+                  NOH_ON_STOP(quitter_ended), NOH_ON_FAILURE(quitter_ended));
+
+static void expect_exit(noh_self *self, noh_exit_kind kind, noh_err code)
+{
+    expect_report(self, 1000 + (int64_t)kind, code);
+}
+
+static void check_failures(stage *s, size_t count)
+{
+    CHECK_EQ(core_logged(&s->world, "failed in"), count);
+    CHECK_EQ(core_dead(s->system, NOH_DEAD_CRASHED), count);
+}
+
+/* What it has in hand ends as what is queued: who asked is told STOPPED. */
+static void who_says_that_it_was_stopped_has_not_failed(void)
+{
+    for (int64_t kind = 0; kind < KINDS; kind++) {
+        for (int asked = 0; asked < 2; asked++) {
+            stage s;
+            sum answer;
+            noh_future future;
+            open_stage(&s, 2);
+            cast.b = noh_spawn(s.self, keeper);
+            noh_ref a = noh_spawn(s.self, quitter, .kind = -1);
+            CHECK_OK(asked ? noh_ask(s.self, a, give_up_asked, &future, .kind = kind)
+                           : noh_tell(s.self, a, give_up, .kind = kind));
+            expect_report(s.self, kind, NOH_OK);
+            CHECK_OK(noh_stop(s.self, a, NOH_STOP_NOW));
+            expect_exit(s.self, NOH_EXIT_SHUTDOWN, NOH_OK);
+            if (asked) {
+                CHECK_ERR(noh_await(s.self, future, sum, NOH_FOREVER, &answer), NOH_E_STOPPED);
+            }
+            CHECK_OK(noh_join(s.self, a, NOH_FOREVER, NULL));
+            (void)core_stop(s.self, cast.b, NOH_STOP_NOW);
+            check_failures(&s, 0);
+            CHECK_EQ(core_settled(s.system, 0).dead[NOH_DEAD_STOPPED], 1);
+            close_stage(&s);
+        }
+    }
+}
+
+/* Told to drain, it handles what else was there. */
+static void who_says_that_it_was_drained_handles_the_rest(void)
+{
+    for (int64_t kind = RECEIVE; kind < KINDS; kind++) {
+        stage s;
+        open_stage(&s, 2);
+        noh_ref a = noh_spawn(s.self, quitter, .kind = -1);
+        CHECK_OK(noh_tell(s.self, a, give_up, .kind = kind));
+        expect_report(s.self, kind, NOH_OK);
+        if (kind != RECEIVE) {
+            CHECK_OK(noh_tell(s.self, a, letter, .value = 7));
+        }
+        CHECK_OK(noh_stop(s.self, a, NOH_STOP_DRAIN));
+        if (kind != RECEIVE) {
+            expect_report(s.self, 7, NOH_OK);
+        }
+        expect_exit(s.self, NOH_EXIT_NORMAL, NOH_OK);
+        CHECK_OK(noh_join(s.self, a, NOH_FOREVER, NULL));
+        check_failures(&s, 0);
+        CHECK_EQ(core_settled(s.system, 0).dead[NOH_DEAD_STOPPED], 1);
+        close_stage(&s);
+    }
+}
+
+/* Its state is not whole: no hook sees it, nor what is queued. */
+static void who_is_stopped_while_it_starts_has_not_failed(void)
+{
+    static const noh_stop_kind stops[] = {NOH_STOP_DRAIN, NOH_STOP_NOW};
+    for (size_t i = 0; i < 2; i++) {
+        stage s;
+        open_stage(&s, 2);
+        noh_ref a = noh_spawn(s.self, quitter, .kind = ONLY);
+        expect_report(s.self, ONLY, NOH_OK);
+        CHECK_OK(noh_tell(s.self, a, letter, .value = 7));
+        (void)core_stop(s.self, a, stops[i]);
+        core_expect_nothing(s.self);
+        CHECK_EQ(core_logged(&s.world, "failed"), 0);
+        CHECK_EQ(core_settled(s.system, 0).dead[NOH_DEAD_STOPPED], 1);
+        close_stage(&s);
+    }
+}
+
+/* Nobody has told it: it waited for something else, or not at all, or another one was stopped. */
+static void who_says_so_by_itself_has_failed(void)
+{
+    for (int64_t kind = BY_ITSELF; kind <= OF_B; kind++) {
+        stage s;
+        open_stage(&s, 1);
+        cast.b = noh_spawn(s.self, keeper);
+        noh_ref told = noh_spawn(s.self, quitter, .kind = -1);
+        CHECK_OK(noh_tell(s.self, told, give_up, .kind = ONLY));
+        expect_report(s.self, ONLY, NOH_OK);
+        noh_ref a = noh_spawn(s.self, quitter, .kind = -1);
+        CHECK_OK(noh_tell(s.self, a, give_up, .kind = kind));
+        expect_report(s.self, kind, NOH_OK);
+        if (kind == OF_B) {
+            (void)core_stop(s.self, cast.b, NOH_STOP_NOW);
+        }
+        expect_exit(s.self, NOH_EXIT_FAILED, NOH_E_STOPPED);
+        CHECK_OK(noh_join(s.self, a, NOH_FOREVER, NULL));
+        check_failures(&s, 1);
+        (void)core_stop(s.self, told, NOH_STOP_NOW);
+        expect_exit(s.self, NOH_EXIT_SHUTDOWN, NOH_OK);
+        check_failures(&s, 1);
+        close_stage(&s);
+    }
+}
+
 /* ---- what an actor holds -------------------------------------------------------------------- */
 
 static void hold_everything(noh_self *self, waiter *me)
@@ -742,6 +907,10 @@ static const test_case cases[] = {
     TEST(the_end_of_the_system_finds_all_that_wait),
     TEST(the_end_of_the_system_drains_who_waits_for_an_answer_that_comes),
     TEST(who_ignores_a_stop_holds_it_up),
+    TEST(who_says_that_it_was_stopped_has_not_failed),
+    TEST(who_says_that_it_was_drained_handles_the_rest),
+    TEST(who_is_stopped_while_it_starts_has_not_failed),
+    TEST(who_says_so_by_itself_has_failed),
     TEST(a_killed_one_leaves_nothing_behind),
     TEST(who_waits_is_joined_like_others),
     TEST(who_exits_may_wait_before),
