@@ -581,7 +581,10 @@ NOH_API noh_ref noh_sender(const noh_self *self);
  *            the self of a handler that has returned
  * Traps: the address of a thread-local variable, errno's among them, may be another one after a wait, and
  * the compiler may keep the old one: read what you need of errno before. A lock that is held across a
- * wait is held until the handler goes on. fork() leaves a child in which no handler goes on. */
+ * wait is held until the handler goes on. The child of a fork() has the calling thread alone: no other
+ * handler goes on there. Until it executes another program, or calls _exit, it may do what a signal
+ * handler may: nothing of this library, nor return from the handler that forked. What it executes starts
+ * with the signals blocked that its thread had blocked: unblock them first. The parent does not notice. */
 
 /* Waits. Errors: INVAL (< 0), and those of waiting. With self. */
 NOH_API noh_err noh_sleep(noh_self *self, int64_t duration_ns);
