@@ -427,13 +427,19 @@ static bool has_waiting(nohi_worker *victim)
            nohi_chain_to(&victim->chain) != NULL;
 }
 
-/* Is it in the same handler as at the last look of anybody? */
+/* Grows whenever somebody behind the handler in hand had a chance: when it ends, and when it waits. */
+static uint64_t acts_of(nohi_worker *other)
+{
+    return load_relaxed(&other->counts.handled) +
+           load_relaxed(&other->counts.waited); /* counters */
+}
+
+/* Is it in the same handler, without a wait, as at the last look of anybody? */
 static bool is_as_seen(nohi_worker *other)
 {
     uint32_t turn = nohi_lease_turn(&other->lease);
     return turn != 0 && load_relaxed(&other->balance.seen_turn) == turn &&
-           load_relaxed(&other->balance.seen_handled) ==
-               load_relaxed(&other->counts.handled); /* counter */
+           load_relaxed(&other->balance.seen_acts) == acts_of(other);
 }
 
 static void look_at(nohi_worker *w, nohi_worker *other, int64_t now_ns)
@@ -441,7 +447,7 @@ static void look_at(nohi_worker *w, nohi_worker *other, int64_t now_ns)
     nohi_balance *b = &other->balance;
     if (!is_as_seen(other)) {
         store_relaxed(&b->seen_turn, nohi_lease_turn(&other->lease));
-        store_relaxed(&b->seen_handled, load_relaxed(&other->counts.handled)); /* counter */
+        store_relaxed(&b->seen_acts, acts_of(other));
         store_relaxed(&b->seize_ns, now_ns + STUCK_NS);
     } else if (now_ns >= load_relaxed(&b->seize_ns) && has_waiting(other)) {
         bool fruitful = seize(w, other, true); /* each costs the other an interrupt */

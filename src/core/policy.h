@@ -57,7 +57,7 @@ typedef struct nohi_balance {
     atom(uint32_t) attention; /* 0, or the id + 1 of the idle worker that asks for work */
     atom(int64_t) queued_ns;  /* heavy work waiting here, estimated at the last sample */
     /* what others saw at their last look: in which handler it was; and when it may be seized */
-    atom(uint64_t) seen_handled;
+    atom(uint64_t) seen_acts;
     atom(int64_t) seize_ns;
     atom(uint32_t) seen_turn;
     atom(uint32_t) robbed_by; /* 0, or the id + 1 of who seized nearly all that were here */

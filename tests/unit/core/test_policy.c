@@ -6,7 +6,7 @@
  * worker that never looks makes the test endless. */
 #include "core.h"
 
-#include "system.h"
+#include "policy.c"
 
 #include <stdatomic.h>
 
@@ -118,9 +118,32 @@ static void the_last_ones_to_look_around_fall_asleep_and_are_woken(void)
     CHECK_OK(noh_system_free(system));
 }
 
+/* Two looks see one long handler only if nothing came to its end meanwhile, and it did not wait. */
+static void who_waits_is_in_no_long_handler(void)
+{
+    static nohi_worker other;
+    static nohi_worker by;
+    look_at(&by, &other, 1);
+    CHECK(!is_as_seen(&other)); /* in none */
+    nohi_lease_begin_turn(&other.lease, 7);
+    CHECK(!is_as_seen(&other));
+    look_at(&by, &other, 1);
+    CHECK(is_as_seen(&other));
+    bump(&other.counts.waited); /* and goes on, in the same turn as far as one can see */
+    CHECK(!is_as_seen(&other));
+    look_at(&by, &other, 1);
+    CHECK(is_as_seen(&other));
+    bump(&other.counts.handled);
+    CHECK(!is_as_seen(&other));
+    look_at(&by, &other, 1);
+    nohi_lease_begin_turn(&other.lease, 8);
+    CHECK(!is_as_seen(&other));
+}
+
 static const test_case cases[] = {
     TEST(who_is_told_by_an_endless_handler_runs),
     TEST(at_any_moment),
     TEST(the_last_ones_to_look_around_fall_asleep_and_are_woken),
+    TEST(who_waits_is_in_no_long_handler),
 };
 TEST_MAIN(cases)
