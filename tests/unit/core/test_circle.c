@@ -9,8 +9,12 @@
 NOH_MESSAGE(link_start, (noh_ref, next), (uint32_t, how));
 NOH_REQUEST(go_round, sum, (uint32_t, left));
 NOH_MESSAGE(next_is, (noh_ref, next));
-NOH_MESSAGE(ask_early, (int64_t, value));
+NOH_MESSAGE(ask_early, (int64_t, value), (bool, promised));
 NOH_REQUEST(ask_late, sum);
+NOH_REQUEST(pledge, sum, (uint32_t, left));
+NOH_MESSAGE(fulfil, (uint32_t, left));
+NOH_REQUEST(pledge_late, sum);
+NOH_MESSAGE(await_early);
 
 enum { RING_MAX = 8, WAITS_MAX = 16 };
 
@@ -33,6 +37,7 @@ typedef struct ring_link {
     noh_ref next;
     uint32_t how;
     noh_future early;
+    noh_promise promise;
 } ring_link;
 
 static noh_err linked(noh_self *self, ring_link *me, const link_start *m)
@@ -101,7 +106,8 @@ static noh_err link_ask_early(noh_self *self, ring_link *me, const ask_early *m)
     if (m->value == 1) {
         core_pass(&gate);
     }
-    return noh_ask(self, me->next, ask_late, &me->early);
+    return m->promised ? noh_ask(self, me->next, pledge_late, &me->early)
+                       : noh_ask(self, me->next, ask_late, &me->early);
 }
 
 static noh_err link_ask_late(noh_self *self, ring_link *me, const ask_late *m)
@@ -111,9 +117,48 @@ static noh_err link_ask_late(noh_self *self, ring_link *me, const ask_late *m)
     return answer_with(self, err, s.value);
 }
 
+/* Promises in one handler, and waits in another. */
+static noh_err link_pledge(noh_self *self, ring_link *me, const pledge *m)
+{
+    if (m->left == 0) {
+        return noh_reply(self, sum, .value = 1);
+    }
+    CHECK_OK(noh_promise_take(self, &me->promise));
+    return noh_tell(self, noh_self_ref(self), fulfil, .left = m->left);
+}
+
+static noh_err keep_with(noh_self *self, ring_link *me, noh_err err, int64_t value)
+{
+    note_circle(self);
+    return err == NOH_OK ? noh_promise_keep(self, me->promise, sum, .value = value)
+                         : noh_promise_fail(self, me->promise, err, NULL);
+}
+
+static noh_err link_fulfil(noh_self *self, ring_link *me, const fulfil *m)
+{
+    sum s = {0};
+    noh_err err = noh_call(self, me->next, pledge, &s, .left = m->left - 1);
+    return keep_with(self, me, err, s.value + 1);
+}
+
+static noh_err link_pledge_late(noh_self *self, ring_link *me, const pledge_late *m)
+{
+    CHECK_OK(noh_promise_take(self, &me->promise));
+    return noh_tell(self, noh_self_ref(self), await_early);
+}
+
+static noh_err link_await_early(noh_self *self, ring_link *me, const await_early *m)
+{
+    sum s = {0};
+    noh_err err = noh_await(self, me->early, sum, NOH_FOREVER, &s);
+    return keep_with(self, me, err, s.value);
+}
+
 NOH_BEHAVIOR_WITH(ring_link, link_start, linked, NOH_ON(go_round, link_round),
                   NOH_ON(next_is, link_next), NOH_ON(ask_early, link_ask_early),
-                  NOH_ON(ask_late, link_ask_late));
+                  NOH_ON(ask_late, link_ask_late), NOH_ON(pledge, link_pledge),
+                  NOH_ON(fulfil, link_fulfil), NOH_ON(pledge_late, link_pledge_late),
+                  NOH_ON(await_early, link_await_early));
 
 static noh_ref ring[RING_MAX];
 
@@ -247,8 +292,27 @@ static void a_circle_through_a_join_is_found(void)
     core_end(&world, system);
 }
 
+/* Each has a promise of an earlier handler, and no request in hand, when it waits. */
+static void a_circle_of_earlier_promises_is_found(void)
+{
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        core_world world;
+        noh_system *system = core_start(&world, workers, NULL);
+        noh_self *self = noh_system_self(system);
+        for (uint32_t count = 1; count <= RING_MAX; count++) {
+            sum s;
+            make_ring(self, count, BY_CALL);
+            CHECK_ERR(noh_call(self, ring[0], pledge, &s, .left = count), NOH_E_CYCLE);
+            (void)core_settled(system, 0);
+            check_circle(count, "pledge");
+            CHECK_OK(noh_call(self, ring[0], pledge, &s, .left = 0)); /* all go on */
+        }
+        core_end(&world, system);
+    }
+}
+
 /* All have asked, in one handler, before the first awaits, in another. */
-static void a_circle_of_late_awaits_is_found(void)
+static void await_late(bool promised, const char *message)
 {
     core_world world;
     noh_system *system = core_start(&world, 2, NULL);
@@ -256,9 +320,9 @@ static void a_circle_of_late_awaits_is_found(void)
     for (size_t count = 1; count <= RING_MAX; count++) {
         make_ring(self, count, BY_CALL);
         core_shut_gate(&gate); /* each is told to ask before it is asked */
-        CHECK_OK(noh_tell(self, ring[0], ask_early, .value = 1));
+        CHECK_OK(noh_tell(self, ring[0], ask_early, .value = 1, .promised = promised));
         for (size_t i = count - 1; i > 0; i--) {
-            CHECK_OK(noh_tell(self, ring[i], ask_early));
+            CHECK_OK(noh_tell(self, ring[i], ask_early, .promised = promised));
         }
         core_open_gate(&gate);
         sum s;
@@ -266,9 +330,19 @@ static void a_circle_of_late_awaits_is_found(void)
             CHECK_OK(noh_call(self, ring[i], go_round, &s, .left = 0));
         }
         (void)core_settled(system, 0);
-        check_circle(count, "ask_late");
+        check_circle(count, message);
     }
     core_end(&world, system);
+}
+
+static void a_circle_of_late_awaits_is_found(void)
+{
+    await_late(false, "ask_late");
+}
+
+static void a_circle_of_late_awaits_with_promises_is_found(void)
+{
+    await_late(true, "pledge_late");
 }
 
 /* ---- plain threads -------------------------------------------------------------------------- */
@@ -351,6 +425,75 @@ static void what_is_no_circle_is_none(void)
     core_end(&world, system);
 }
 
+NOH_MESSAGE(pass_it_on, (struct, noh_promise, promise));
+NOH_MESSAGE(holder_start, (noh_ref, whom));
+NOH_NO_STATE(holder);
+
+/* Keeps what it gets, but asks first. */
+static noh_err holder_asks(noh_self *self, holder *me, const holder_start *m)
+{
+    sum s = {0};
+    CHECK_OK(noh_call(self, m->whom, question, &s, .value = 1));
+    tell_driver(self, s.value, NOH_OK);
+    return NOH_OK;
+}
+
+static noh_err holder_keeps(noh_self *self, holder *me, const pass_it_on *m)
+{
+    tell_driver(self, 3, noh_promise_keep(self, m->promise, sum, .value = 3));
+    return NOH_OK;
+}
+
+NOH_BEHAVIOR_WITH(holder, holder_start, holder_asks, NOH_ON(pass_it_on, holder_keeps));
+
+static void wait_for_somebody(noh_self *self, waiter *me)
+{
+    noh_future future;
+    noh_promise promise;
+    sum s = {0};
+    CHECK_OK(noh_future_open(self, sum, &future, &promise));
+    CHECK_OK(noh_tell(self, cast.driver, pass_it_on, .promise = promise));
+    CHECK_OK(noh_await(self, future, sum, NOH_FOREVER, &s));
+    tell_driver(self, s.value, NOH_OK);
+}
+
+static size_t stuck(noh_system *system, int64_t for_ns, noh_wait *waits, size_t max)
+{
+    size_t count = SIZE_MAX;
+    CHECK_OK(noh_stuck(system, for_ns, waits, max, &count));
+    return count;
+}
+
+/* Nobody knows who will keep a promise that was sent on: perhaps one who is in no circle. But both are listed. */
+static void who_has_a_promise_closes_no_circle(void)
+{
+    for (unsigned workers = 1; workers <= 2; workers++) {
+        core_world world;
+        noh_wait waits[2];
+        noh_system *system = core_start(&world, workers, NULL);
+        noh_self *self = noh_system_self(system);
+        cast.driver = noh_self_ref(self);
+        noh_ref a = let(self, wait_for_somebody, 0);
+        noh_promise promise = CORE_RECEIVE(pass_it_on, self)->promise;
+        noh_ref b = noh_spawn(self, holder, .whom = a);
+        CHECK_OK(noh_tell(self, b, pass_it_on, .promise = promise)); /* behind its wait */
+        while (stuck(system, 0, waits, 2) < 2) {
+            sched_yield();
+        }
+        size_t of_b = noh_ref_equal(waits[0].actor, b) ? 0 : 1;
+        CHECK(noh_ref_equal(waits[of_b].actor, b) && noh_ref_equal(waits[of_b].on, a));
+        CHECK(noh_ref_equal(waits[1 - of_b].actor, a));
+        CHECK(noh_ref_is_none(waits[1 - of_b].on));
+        (void)core_settled(system, 3); /* what one has in hand, and the mailbox of each */
+        CHECK_OK(noh_promise_keep(self, promise, sum, .value = 1));
+        expect_report(self, 1, NOH_OK);
+        expect_report(self, 2, NOH_OK);
+        expect_report(self, 3, NOH_E_ANSWERED);
+        (void)core_settled(system, 0);
+        core_end(&world, system);
+    }
+}
+
 /* ---- who waits ------------------------------------------------------------------------------ */
 
 static void call_b(noh_self *self, waiter *me)
@@ -410,13 +553,6 @@ static const expected_wait expected[] = {
 };
 enum { KINDS = sizeof expected / sizeof *expected };
 
-static size_t stuck(noh_system *system, int64_t for_ns, noh_wait *waits, size_t max)
-{
-    size_t count = SIZE_MAX;
-    CHECK_OK(noh_stuck(system, for_ns, waits, max, &count));
-    return count;
-}
-
 static void who_waits_is_listed(void)
 {
     core_world world;
@@ -464,14 +600,84 @@ static void who_waits_is_listed(void)
     core_end(&world, system);
 }
 
+enum { AWAITS, CALLS, JOINS, ALL_OF_THEM, THREAD_KINDS };
+
+typedef struct thread_part {
+    noh_system *system;
+    int kind;
+    _Atomic uint64_t ref;
+} thread_part;
+
+static void *wait_on_thread(void *arg)
+{
+    thread_part *part = arg;
+    noh_self *self = noh_system_self(part->system);
+    noh_future future;
+    sum s;
+    atomic_store(&part->ref, noh_self_ref(self).bits);
+    switch (part->kind) {
+    case AWAITS:
+        CHECK_OK(noh_ask(self, cast.b, question, &future));
+        CHECK_OK(noh_await(self, future, sum, NOH_FOREVER, &s));
+        break;
+    case CALLS:
+        CHECK_OK(noh_call(self, cast.b, question, &s));
+        break;
+    case ALL_OF_THEM:
+        CHECK_OK(noh_ask(self, cast.b, question, &future));
+        CHECK_OK(noh_await_all(self, &future, 1, sum, NOH_FOREVER, &s, NULL));
+        break;
+    default:
+        CHECK_OK(noh_join(self, cast.b, NOH_FOREVER, NULL));
+        break;
+    }
+    (void)noh_self_free(self);
+    return NULL;
+}
+
+static void a_plain_thread_that_waits_is_listed(void)
+{
+    for (int kind = 0; kind < THREAD_KINDS; kind++) {
+        core_world world;
+        noh_wait wait;
+        noh_system *system = core_start(&world, 2, NULL);
+        noh_self *self = noh_system_self(system);
+        thread_part part = {.system = system, .kind = kind};
+        cast.b = noh_spawn(self, keeper); /* does not answer */
+        pthread_t thread = core_thread(wait_on_thread, &part);
+        while (stuck(system, 0, &wait, 1) < 1) {
+            sched_yield();
+        }
+        CHECK_EQ(wait.actor.bits, atomic_load(&part.ref));
+        CHECK_TEXT(wait.behavior, "");
+        CHECK_EQ(wait.why, kind == JOINS ? NOH_WAIT_FOR_END : NOH_WAIT_FOR_ANSWER);
+        CHECK(noh_ref_equal(wait.on, cast.b));
+        CHECK_TEXT(wait.message, kind == JOINS ? "" : "question");
+        CHECK(wait.for_ns >= 0);
+        CHECK_EQ(stuck(system, NOH_FOREVER, &wait, 1), 0);
+        if (kind == JOINS) {
+            CHECK_OK(noh_stop(self, cast.b, NOH_STOP_NOW));
+        } else {
+            CHECK_OK(noh_tell(self, cast.b, answer_all, .count = 1));
+        }
+        core_join_thread(thread);
+        CHECK_EQ(stuck(system, 0, &wait, 1), 0);
+        core_end(&world, system);
+    }
+}
+
 static const test_case cases[] = {
     TEST(a_circle_of_calls_is_found_and_named),
     TEST(a_circle_of_promises_is_found),
     TEST(a_circle_through_forwards_is_found),
     TEST(a_circle_through_a_join_is_found),
+    TEST(a_circle_of_earlier_promises_is_found),
     TEST(a_circle_of_late_awaits_is_found),
+    TEST(a_circle_of_late_awaits_with_promises_is_found),
     TEST(a_circle_through_a_plain_thread_is_found),
     TEST(what_is_no_circle_is_none),
+    TEST(who_has_a_promise_closes_no_circle),
     TEST(who_waits_is_listed),
+    TEST(a_plain_thread_that_waits_is_listed),
 };
 TEST_MAIN(cases)
