@@ -407,9 +407,17 @@ NOH_API noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, con
  * becomes dead letters. noh_nothing in place of the arguments' type: none worth reading. Spawned like
  * any other:
  *     noh_spawn(self, room, .name = "lobby");
+ * NOH_PROCESS(room, room_start, fn, NOH_STACK(bytes)): on a larger stack, as in NOH_BEHAVIOR.
  * At file scope, in a C file. */
+#define NOH_PROCESS(P, A, ...) NOH_PP_CAT(NOH_PROCESS_, NOH_PP_MANY(__VA_ARGS__))(P, A, __VA_ARGS__)
+#define NOH_PROCESS_1(P, A, fn) NOH_PROCESS_OF_(P, A, fn, (PROCESS, process, fn))
+#define NOH_PROCESS_N(P, A, fn, x) \
+    NOH_PROCESS_OF_(P, A, fn, (PROCESS, process, fn), \
+                    NOH_PP_APPLY(NOH_PROCESS_ENTRY_, NOH_PP_UNWRAP x))
+#define NOH_PROCESS_ENTRY_(hook, name, x) NOH_PROCESS_ENTRY_##hook(name, x)
+#define NOH_PROCESS_ENTRY_STACK(name, bytes) (STACK, name, bytes)
 /* clang-format off */
-#define NOH_PROCESS(P, A, fn) \
+#define NOH_PROCESS_OF_(P, A, fn, ...) \
     NOH_NO_STATE(P); \
     typedef A noh_start_of_##P; \
     static noh_err noh_started_##P(noh_self *self, void *me, const void *arguments) \
@@ -418,7 +426,7 @@ NOH_API noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, con
         return noh_process_ends( \
             self, _Generic((fn), noh_err(*)(noh_self *, const A *): (fn))(self, (const A *)arguments)); \
     } \
-    NOH_BEHAVIOR_(P, A, noh_started_##P, (PROCESS, process, noh_started_##P))
+    NOH_BEHAVIOR_(P, A, noh_started_##P, __VA_ARGS__)
 /* clang-format on */
 #define NOH_THUNK_PROCESS(P, name, fn)
 #define NOH_ENTRY_PROCESS(P, name) {NOH_HOOK_PROCESS, NULL, noh_started_##P},

@@ -39,6 +39,30 @@ static noh_err return_at_once(noh_self *self, const noh_nothing *m)
 
 NOH_PROCESS(short_lived, noh_nothing, return_at_once);
 
+/* Deeper than the usual stack is, before and after a wait. */
+TEST_PLAIN static int64_t dig_to(const volatile char *top, int64_t bytes)
+{
+    char here;
+    volatile char room[2000];
+    room[0] = 1;
+    return top - &here > bytes ? room[0] : dig_to(top, bytes) + room[0];
+}
+
+static noh_err dig_and_answer(noh_self *self, const play_start *m)
+{
+    volatile char top = 0;
+    int64_t frames = dig_to(&top, m->value);
+    const question *q;
+    noh_err err = noh_receive_only(self, question, NOH_FOREVER, &q);
+    if (err == NOH_OK) {
+        CHECK_EQ(dig_to(&top, m->value), frames);
+        err = noh_reply(self, sum, .value = frames);
+    }
+    return err;
+}
+
+NOH_PROCESS(digger, play_start, dig_and_answer, NOH_STACK(1000 * 1000));
+
 static void check_kind(noh_exit exit, noh_exit_kind kind)
 {
     CHECK(exit.kind == kind || exit.kind == NOH_EXIT_UNKNOWN);
@@ -75,6 +99,23 @@ static void a_function_takes_its_messages_and_ends_as_it_returns(void)
     CHECK(exit.kind == NOH_EXIT_UNKNOWN || exit.code == NOH_E_TOO_BIG);
     CHECK_OK(noh_join(self, noh_spawn(self, short_lived), NOH_FOREVER, NULL));
     (void)core_settled(system, 0);
+    core_end(&world, system);
+}
+
+static void it_may_have_a_larger_stack(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 2, NULL);
+    noh_self *self = noh_system_self(system);
+    CHECK_EQ(noh_behavior_digger.stack_size, 1000 * 1000);
+    CHECK_EQ(noh_behavior_adder.stack_size, 0);
+    for (int i = 0; i < 10; i++) {
+        sum s;
+        noh_ref a = noh_spawn(self, digger, .name = "digger", .value = 900 * 1024);
+        CHECK_OK(noh_call(self, a, question, &s));
+        CHECK(s.value > 90);
+        CHECK_OK(noh_join(self, a, NOH_FOREVER, NULL));
+    }
     core_end(&world, system);
 }
 
@@ -272,6 +313,7 @@ static void a_refused_argument_stays_the_callers(void)
 
 static const test_case cases[] = {
     TEST(a_function_takes_its_messages_and_ends_as_it_returns),
+    TEST(it_may_have_a_larger_stack),
     TEST(what_it_leaves_in_its_mailbox_is_dead),
     TEST(a_drain_is_seen_after_what_was_told),
     TEST(any_handler_may_end_like_a_process),
