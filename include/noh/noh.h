@@ -26,7 +26,8 @@
  * Words of the contracts
  *   any thread      callable from everywhere, at the same time
  *   with self       on the thread that `self` belongs to: inside a handler with the self it was
- *                   given, or on a plain thread with its own
+ *                   given, or on a plain thread with its own. A handler's self ends with it: kept
+ *                   and used later, or elsewhere, it is another actor's, or no memory at all
  *   in a handler    with self, while a message is in hand
  *   waits           also in a handler, at any depth of calls: see "waiting"
  *   copies, moves, borrows   what happens to what a pointer points to; no word: borrowed for the call
@@ -524,9 +525,11 @@ NOH_API noh_err noh_ask_value(noh_self *self, noh_ref to, const noh_type *type, 
  * the struct is the caller's.
  *     sum s;
  *     noh_await(self, f, sum, NOH_SECOND, &s);
- * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT (the future is given up; a late answer becomes a
- * dead letter), SPENT (awaited before, or another self's), WRONG_TYPE, those of waiting, or the error
- * the other side answered: noh_error_text(self) has its words. With self; waits. */
+ * The future is used up then, on any error but INVAL and CONTEXT: one that is not answered yet is given
+ * up, and a late answer becomes a dead letter.
+ * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT, SPENT (awaited before, or another self's), WRONG_TYPE,
+ * those of waiting, or the error the other side answered: noh_error_text(self) has its words. With self;
+ * waits. */
 #define noh_await(self, future, T, timeout_ns, ret_answer) \
     noh_await_value(self, future, NOH_TYPE(T), timeout_ns, NOH_CHECKED(T, ret_answer))
 NOH_API noh_err noh_await_value(noh_self *self, noh_future future, const noh_type *type,
@@ -585,8 +588,7 @@ NOH_API noh_ref noh_sender(const noh_self *self);
  *            not failed: what it has in hand becomes a dead letter, STOPPED, as what is queued, and the
  *            actor ends as it was asked to. One that is killed does not go on: its stack is dropped, as
  *            by noh_fail, but no hook runs
- *   CONTEXT  in a stop hook, in a filter, while another handler of the actor waits (NOH_ON_REENTRANT), with
- *            the self of a handler that has returned
+ *   CONTEXT  in a stop hook, in a filter, while another handler of the actor waits (NOH_ON_REENTRANT)
  * Traps: the address of a thread-local variable, errno's among them, may be another one after a wait, and
  * the compiler may keep the old one: read what you need of errno before. A lock that is held across a
  * wait is held until the handler goes on. The child of a fork() has the calling thread alone: no other
@@ -750,8 +752,8 @@ NOH_API noh_err noh_future_reduce_value(noh_self *self, noh_future future, const
  *     sum sums[3];
  *     noh_await_all(self, futures, 3, sum, NOH_SECOND, sums, &failed);
  * The first error that comes is returned at once, `*ret_failed` (or NULL) says whose it is, and nothing
- * is written to `ret_answers`. On any error but INVAL and CONTEXT all futures are used up: those still
- * open are given up. `count` may be 0. Errors: those of noh_await, NOMEM, LIMIT. With self; waits. */
+ * is written to `ret_answers`. On any error but INVAL and CONTEXT all futures are used up, also when the
+ * wait ends with STOPPED or has no memory: those still open are given up. `count` may be 0. Errors: those of noh_await, NOMEM, LIMIT. With self; waits. */
 #define noh_await_all(self, futures, count, T, timeout_ns, ret_answers, ret_failed) \
     noh_await_all_value(self, futures, count, NOH_TYPE(T), timeout_ns, \
                         NOH_CHECKED(T, &(ret_answers)[0]), ret_failed)
@@ -765,8 +767,8 @@ NOH_API noh_err noh_await_all_value(noh_self *self, const noh_future *futures, s
  *     while ((err = noh_await_any(self, futures, 3, NOH_FOREVER, &i)) == NOH_OK) {
  *         err = noh_await(self, futures[i], sum, 0, &sums[i]);
  *     }
- * With one future and no time it is a look whether that is there. On an error all stay as they are. A
- * circle of waits is not found here, as any of them may open it: give it a time.
+ * With one future and no time it is a look whether that is there. On an error, also STOPPED or NOMEM, all
+ * stay as they are. A circle of waits is not found here, as any of them may open it: give it a time.
  * Errors: INVAL (also `timeout_ns` < 0), TIMEOUT, SPENT (all are), those of waiting. With self; waits. */
 NOH_API noh_err noh_await_any(noh_self *self, const noh_future *futures, size_t count,
                               int64_t timeout_ns, size_t *ret_index);

@@ -10,6 +10,8 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 
+NOH_LIST(sums, sum);
+
 #if defined(__SANITIZE_THREAD__)
 #define CROWD 600 /* for ThreadSanitizer each is a thread, of a megabyte */
 #elif defined(__has_feature)
@@ -439,6 +441,117 @@ static void who_says_so_by_itself_has_failed(void)
         expect_exit(s.self, NOH_EXIT_SHUTDOWN, NOH_OK);
         check_failures(&s, 1);
         close_stage(&s);
+    }
+}
+
+/* ---- what a wait uses up -------------------------------------------------------------------- */
+
+enum { ONE, ALL, DERIVED, ANY, WAYS, ASKS = 3, TWO_ASKS = 2 };
+
+/* Waits in some way for answers that do not come, until that ends with `expected`. What it waited for is
+ * used up then, but for any of several: those stay as they are. */
+static void await_in_vain(noh_self *self, int64_t way, noh_err expected)
+{
+    noh_future f[ASKS];
+    sum s[ASKS];
+    size_t index = 99;
+    size_t used = way == ONE ? 1 : way == ALL ? ASKS : way == DERIVED ? TWO_ASKS : 0;
+    noh_err err = NOH_OK;
+    for (int i = 0; i < ASKS; i++) {
+        CHECK_OK(noh_ask(self, cast.b, question, &f[i]));
+    }
+    switch (way) {
+    case ONE:
+        err = noh_await(self, f[0], sum, NOH_FOREVER, &s[0]);
+        break;
+    case ALL:
+        err = noh_await_all(self, f, ASKS, sum, NOH_FOREVER, s, &index);
+        break;
+    case DERIVED: {
+        noh_future joined;
+        sums all;
+        CHECK_OK(noh_future_join(self, f, TWO_ASKS, sums, &joined));
+        err = noh_await(self, joined, sums, NOH_FOREVER, &all);
+        CHECK_ERR(noh_future_cancel(self, joined), NOH_E_SPENT);
+        break;
+    }
+    default:
+        err = noh_await_any(self, f, ASKS, NOH_FOREVER, &index);
+        break;
+    }
+    CHECK_ERR(err, expected);
+    CHECK_EQ(index, 99);
+    for (size_t i = 0; i < ASKS; i++) {
+        CHECK_ERR(noh_future_cancel(self, f[i]), i < used ? NOH_E_SPENT : NOH_OK);
+    }
+}
+
+static void await_until_stopped(noh_self *self, waiter *me)
+{
+    tell_driver(self, 0, NOH_OK);
+    await_in_vain(self, me->value, NOH_E_STOPPED);
+    tell_driver(self, 1, NOH_OK);
+}
+
+/* All answers that come later are late. */
+static void end_with_late_answers(stage *s)
+{
+    CHECK_OK(noh_tell(s->self, cast.b, answer_all, .count = ASKS));
+    while (core_dead(s->system, NOH_DEAD_LATE) + core_dead(s->system, NOH_DEAD_GONE) < ASKS) {
+        sched_yield();
+    }
+    close_stage(s);
+}
+
+static void a_stop_uses_up_what_was_awaited(void)
+{
+    for (int64_t way = 0; way < WAYS; way++) {
+        stage s;
+        open_stage(&s, 2);
+        cast.b = noh_spawn(s.self, keeper);
+        noh_ref a = let(s.self, await_until_stopped, way);
+        expect_report(s.self, 0, NOH_OK);
+        (void)core_settled(s.system, 1);
+        CHECK_OK(noh_stop(s.self, a, NOH_STOP_NOW));
+        expect_report(s.self, 1, NOH_OK);
+        end_with_late_answers(&s);
+    }
+}
+
+/* Its stack is larger than there is address space for. */
+typedef waiter roomy;
+NOH_BEHAVIOR(roomy, NOH_ON(perform, waiter_perform), NOH_STACK(32 << 20));
+
+static void await_without_memory(noh_self *self, waiter *me)
+{
+    sum answer;
+    await_in_vain(self, me->value, NOH_E_NOMEM);
+    CHECK_ERR(noh_call(self, cast.c, question, &answer), NOH_E_NOMEM);
+    tell_driver(self, 1, NOH_OK);
+}
+
+static void *no_large_reserve(void *world, size_t size)
+{
+    core_world *w = world;
+    bool large = size > (size_t)16 << 20 && size < (size_t)128 << 20;
+    return large ? NULL : fault_pages_reserve(&w->fault, size);
+}
+
+static void a_wait_without_memory_uses_up_what_was_awaited(void)
+{
+    for (int64_t way = 0; way < WAYS; way++) {
+        stage s;
+        core_open(&s.world);
+        s.world.env.pages_reserve = no_large_reserve;
+        s.system = core_system(&s.world, 1, NULL);
+        s.self = noh_system_self(s.system);
+        cast.driver = noh_self_ref(s.self);
+        cast.b = noh_spawn(s.self, keeper);
+        cast.c = spawn_waiter(s.self);
+        noh_ref a = noh_spawn(s.self, roomy);
+        CHECK_OK(noh_tell(s.self, a, perform, .part = PART(await_without_memory), .value = way));
+        expect_report(s.self, 1, NOH_OK);
+        end_with_late_answers(&s);
     }
 }
 
@@ -911,6 +1024,8 @@ static const test_case cases[] = {
     TEST(who_says_that_it_was_drained_handles_the_rest),
     TEST(who_is_stopped_while_it_starts_has_not_failed),
     TEST(who_says_so_by_itself_has_failed),
+    TEST(a_stop_uses_up_what_was_awaited),
+    TEST(a_wait_without_memory_uses_up_what_was_awaited),
     TEST(a_killed_one_leaves_nothing_behind),
     TEST(who_waits_is_joined_like_others),
     TEST(who_exits_may_wait_before),
