@@ -670,8 +670,8 @@ NOH_DECLARE_MESSAGE(NOH_API, noh_promise, (uint64_t, bits), (noh_ref, owner), (u
  * ends, the asker gets STOPPED. Errors: INVAL, NOMEM, NOBODY, ANSWERED. */
 NOH_API noh_err noh_promise_take(noh_self *self, noh_promise *ret_promise);
 /*     noh_promise_keep(self, me->promise, sum, .value = 4);
- * Errors: those of noh_reply; ANSWERED for a promise that was kept before, or whose future was given up;
- * GONE: the owner of the future has ended. With self. */
+ * Errors: those of noh_reply; ANSWERED for a promise that was kept before, or that another self has taken,
+ * or whose future was given up; GONE: the owner of the future has ended. With self. */
 #define noh_promise_keep(self, promise, ...) \
     noh_promise_keep_value(self, promise, NOH_TYPE_OF_FIRST_(__VA_ARGS__), NOH_VALUE(__VA_ARGS__))
 NOH_API noh_err noh_promise_keep_value(noh_self *self, noh_promise promise, const noh_type *type,
@@ -753,7 +753,8 @@ NOH_API noh_err noh_future_reduce_value(noh_self *self, noh_future future, const
  *     noh_await_all(self, futures, 3, sum, NOH_SECOND, sums, &failed);
  * The first error that comes is returned at once, `*ret_failed` (or NULL) says whose it is, and nothing
  * is written to `ret_answers`. On any error but INVAL and CONTEXT all futures are used up, also when the
- * wait ends with STOPPED or has no memory: those still open are given up. `count` may be 0. Errors: those of noh_await, NOMEM, LIMIT. With self; waits. */
+ * wait ends with STOPPED or has no memory: those still open are given up. `count` may be 0.
+ * Errors: those of noh_await, NOMEM, LIMIT. With self; waits. */
 #define noh_await_all(self, futures, count, T, timeout_ns, ret_answers, ret_failed) \
     noh_await_all_value(self, futures, count, NOH_TYPE(T), timeout_ns, \
                         NOH_CHECKED(T, &(ret_answers)[0]), ret_failed)

@@ -51,7 +51,7 @@ static size_t asks_bytes(uint32_t capacity)
     return sizeof(nohi_asks) + capacity * sizeof(nohi_ask);
 }
 
-/* So that hardly a future of one table means something in another. */
+/* So that hardly a future, or a promise, of one table means something in another. */
 static uint32_t first_serial(const nohi_worker *w, const nohi_extra *extra)
 {
     uint64_t mixed = ((uintptr_t)w->system ^ (uintptr_t)extra >> 4) * UINT64_C(0x9e3779b97f4a7c15);
@@ -851,6 +851,7 @@ static promise *free_promise(nohi_worker *w, nohi_actor *a)
         return NULL;
     }
     memset(table, 0, promises_bytes(capacity));
+    table->serial = first_serial(w, extra);
     if (old != NULL) {
         memcpy(table, old, promises_bytes(kept));
         nohi_free(&w->system->env, old, promises_bytes(kept));

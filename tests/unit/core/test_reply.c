@@ -236,6 +236,44 @@ static void a_thread_promises_and_forgets(void)
     core_end(&world, system);
 }
 
+/* Asks itself, and promises the answer. */
+static noh_promise promise_myself(noh_self *self, noh_future *ret_future)
+{
+    noh_promise promise;
+    CHECK_OK(noh_ask(self, noh_self_ref(self), request, ret_future, .value = 1));
+    (void)CORE_RECEIVE(request, self);
+    CHECK_OK(noh_promise_take(self, &promise));
+    return promise;
+}
+
+/* Nor does it keep one of its own. */
+static void who_gets_a_promise_that_another_one_has_taken_cannot_keep_it(void)
+{
+    core_world worlds[2];
+    noh_system *systems[2];
+    noh_self *selves[2];
+    noh_future futures[2];
+    noh_promise promises[2];
+    result answer;
+    for (int i = 0; i < 2; i++) {
+        systems[i] = core_start(&worlds[i], 1, NULL);
+        selves[i] = noh_system_self(systems[i]);
+        promises[i] = promise_myself(selves[i], &futures[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        noh_promise others = promises[1 - i];
+        CHECK_ERR(noh_promise_keep(selves[i], others, result, .value = 3), NOH_E_ANSWERED);
+    }
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(noh_promise_keep(selves[i], promises[i], result, .value = i));
+        CHECK_OK(noh_await(selves[i], futures[i], result, NOH_FOREVER, &answer));
+        CHECK_EQ(answer.value, i);
+    }
+    for (int i = 0; i < 2; i++) {
+        core_end(&worlds[i], systems[i]);
+    }
+}
+
 static const test_case cases[] = {
     TEST(a_failing_handler_tells_its_asker_why),
     TEST(failing_after_the_answer_does_not_answer_again),
@@ -248,5 +286,6 @@ static const test_case cases[] = {
     TEST(a_promise_ends_with_its_actor),
     TEST(a_promise_can_be_broken_with_an_error),
     TEST(a_thread_promises_and_forgets),
+    TEST(who_gets_a_promise_that_another_one_has_taken_cannot_keep_it),
 };
 TEST_MAIN(cases)
