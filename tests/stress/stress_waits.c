@@ -11,6 +11,21 @@
 
 enum { TARGETS = 16, ASKERS = 6, VICTIMS = 12, WINDOW = 8 };
 
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+#ifdef UNDER_TSAN /* each stack is a thread for it, of a megabyte, 8,128 at most, and a switch is dear */
+#define CROWD 1500
+#define ASKS (stress_rounds(500000) / 4)
+#else
+#define CROWD stress_rounds(100000)
+#define ASKS stress_rounds(500000)
+#endif
+
 NOH_MESSAGE(reply, (uint64_t, number));
 NOH_REQUEST(inquiry, reply, (uint64_t, number), (uint64_t, bits));
 NOH_MESSAGE(begin, (uint64_t, asks));
@@ -469,26 +484,15 @@ static void ask_all(unsigned workers, uint64_t asks)
 
 static void each_ask_ends_once_on_two_workers(void)
 {
-    ask_all(2, stress_rounds(500000));
+    ask_all(2, ASKS);
 }
 
 static void each_ask_ends_once_on_four_workers(void)
 {
-    ask_all(4, stress_rounds(500000));
+    ask_all(4, ASKS);
 }
 
 /* ---- many at once --------------------------------------------------------------------------- */
-
-#if defined(__SANITIZE_THREAD__)
-#define CROWD 1500 /* for ThreadSanitizer each is a thread, of a megabyte, 8,128 at most */
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CROWD 1500
-#endif
-#endif
-#ifndef CROWD
-#define CROWD stress_rounds(100000)
-#endif
 
 NOH_MESSAGE(wait_now, (uint64_t, how));
 NOH_MESSAGE(go_on, (uint64_t, number));
