@@ -44,19 +44,21 @@ static void pass(nohi_worker *w, nohi_actor *a, nohi_wait *wait, nohi_message *m
     probe *p = nohi_message_body(message);
     noh_ref to;
     const noh_type *type;
-    if (!nohi_ask_target(a, wait->number, &to, &type)) {
+    noh_ref own = nohi_actor_ref(w->slots, a);
+    bool open = nohi_ask_target(a, wait->number, &to, &type);
+    if (!open || (noh_ref_equal(to, own) && !noh_ref_equal(p->first, own))) { /* CIR-5 */
         nohi_message_free_block(&w->pool, message);
         return;
     }
     if (p->count < HOPS_MAX) {
         const noh_behavior *behavior = nohi_actor_behavior(a);
-        p->hops[p->count] = (hop){.actor = nohi_actor_ref(w->slots, a),
+        p->hops[p->count] = (hop){.actor = own,
                                   .behavior = behavior == NULL ? "" : behavior->name,
                                   .type = type,
                                   .since_ns = wait->since_ns};
     }
     p->count++;
-    message->from = nohi_actor_ref(w->slots, a);
+    message->from = own;
     message->number = wait->number & NOHI_NUMBER_MAX;
     if (nohi_send(w, to, message, true) != NOH_OK) {
         nohi_message_free_block(&w->pool, message);

@@ -17,6 +17,8 @@
  *                    one wait fails, and with it the circle is open.
  *             CIR-4  the request of a wait that failed in a circle is withdrawn where it waits: handled later,
  *                    it would close the circle again, for ever.
+ *             CIR-5  who waits for itself passes on no probe but its own: another's would come to it again in
+ *                    the same look, for ever, and can never come back to who began it.
  * Cost        Nothing for who waits for somebody who does not wait; one message for each wait in a row of
  *             them that is looked at.
  * Why not     a graph of waits under a lock: every wait would pay for it. Walking other workers' waits

@@ -345,6 +345,49 @@ static void a_circle_of_late_awaits_with_promises_is_found(void)
     await_late(true, "pledge_late");
 }
 
+/* Each asks before it waits, so that its probe is there when the other begins. */
+static noh_ref own_asker;
+
+static void ask_oneself(noh_self *self, waiter *me)
+{
+    sum s;
+    noh_future future;
+    CHECK_OK(noh_ask(self, noh_self_ref(self), question, &future, .value = 1));
+    noh_err err = noh_await(self, future, sum, NOH_FOREVER, &s);
+    note_circle(self);
+    CHECK_OK(noh_reply_error(self, err, NULL));
+}
+
+static void ask_who_asks_itself(noh_self *self, waiter *me)
+{
+    sum s;
+    noh_future future;
+    CHECK_OK(noh_ask(self, own_asker, play, &future, .part = PART(ask_oneself)));
+    noh_err err = noh_await(self, future, sum, NOH_FOREVER, &s);
+    CHECK_EQ(noh_cycle(self, NULL, 0), 0);
+    CHECK_OK(noh_reply_error(self, err, NULL));
+}
+
+/* The circle is of one, and the probe of another comes into it. */
+static void a_probe_ends_at_who_waits_for_itself(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    noh_self *self = noh_system_self(system);
+    noh_ref two[] = {spawn_waiter(self), spawn_waiter(self)};
+    for (size_t i = 0; i < 2;
+         i++) { /* the higher of them asks the lower, and the other way round */
+        sum s;
+        memset(&circle, 0, sizeof circle);
+        own_asker = two[i];
+        CHECK_ERR(noh_call(self, two[1 - i], play, &s, .part = PART(ask_who_asks_itself)),
+                  NOH_E_CYCLE);
+        CHECK_EQ(circle.count, 1);
+        CHECK(noh_ref_equal(circle.by, own_asker));
+    }
+    core_end(&world, system);
+}
+
 /* ---- plain threads -------------------------------------------------------------------------- */
 
 /* It is told the thread's ref, and asks it while it waits. */
@@ -674,6 +717,9 @@ static const test_case cases[] = {
     TEST(a_circle_of_earlier_promises_is_found),
     TEST(a_circle_of_late_awaits_is_found),
     TEST(a_circle_of_late_awaits_with_promises_is_found),
+}
+
+    TEST(a_probe_ends_at_who_waits_for_itself),
     TEST(a_circle_through_a_plain_thread_is_found),
     TEST(what_is_no_circle_is_none),
     TEST(who_has_a_promise_closes_no_circle),
