@@ -717,8 +717,6 @@ static const test_case cases[] = {
     TEST(a_circle_of_earlier_promises_is_found),
     TEST(a_circle_of_late_awaits_is_found),
     TEST(a_circle_of_late_awaits_with_promises_is_found),
-}
-
     TEST(a_probe_ends_at_who_waits_for_itself),
     TEST(a_circle_through_a_plain_thread_is_found),
     TEST(what_is_no_circle_is_none),
