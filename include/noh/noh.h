@@ -414,9 +414,9 @@ NOH_API noh_err noh_spawn_with(noh_self *self, const noh_behavior *behavior, con
 #define NOH_PROCESS_1(P, A, fn) NOH_PROCESS_OF_(P, A, fn, (PROCESS, process, fn))
 #define NOH_PROCESS_N(P, A, fn, x) \
     NOH_PROCESS_OF_(P, A, fn, (PROCESS, process, fn), \
-                    NOH_PP_APPLY(NOH_PROCESS_ENTRY_, NOH_PP_UNWRAP x))
-#define NOH_PROCESS_ENTRY_(hook, name, x) NOH_PROCESS_ENTRY_##hook(name, x)
-#define NOH_PROCESS_ENTRY_STACK(name, bytes) (STACK, name, bytes)
+                    NOH_PP_APPLY(NOH_ENTRY_PROCESS_, NOH_PP_UNWRAP x))
+#define NOH_ENTRY_PROCESS_(hook, name, x) NOH_ENTRY_PROCESS_##hook(name, x)
+#define NOH_ENTRY_PROCESS_STACK(name, bytes) (STACK, name, bytes)
 /* clang-format off */
 #define NOH_PROCESS_OF_(P, A, fn, ...) \
     NOH_NO_STATE(P); \
