@@ -37,9 +37,9 @@ typedef struct nohi_ask {
 struct nohi_asks {
     uint32_t capacity;
     uint32_t free_first; /* number + 1 */
-    uint32_t open;
     uint32_t serial;
     uint32_t joins; /* those that were given up */
+    uint32_t open;
     nohi_ask entries[];
 };
 
@@ -57,7 +57,14 @@ nohi_message *nohi_ask_take(nohi_worker *w, nohi_asks *asks, uint32_t number);
 /* Nobody wants the answer of an entry, OPEN or KEPT, any more. */
 void nohi_ask_give_up(nohi_worker *w, nohi_asks *asks, uint32_t number);
 /* The entry is free. */
-void nohi_ask_close(nohi_asks *asks, uint32_t number);
+NOHI_INLINE void nohi_ask_close(nohi_asks *asks, uint32_t number)
+{
+    nohi_ask *entry = &asks->entries[number];
+    entry->state = NOHI_ASK_FREE;
+    entry->next_free = asks->free_first;
+    asks->free_first = number + 1;
+    asks->open--;
+}
 
 /* Has this self something to answer, or may it have: can a wait of it close a circle? */
 bool nohi_ask_is_asked(const noh_self *self);

@@ -57,13 +57,17 @@ NOHI_INLINE void nohi_seat_take(nohi_worker *w, noh_ref actor, nohi_wait *wait)
         return;
     }
     nohi_seat *seat = w->seat_free;
+    noh_ref on = wait->on; /* all at once: behind an atomic store it would be read again */
+    const noh_type *type = wait->type;
+    uint32_t kind = (uint32_t)wait->kind;
+    uint64_t since = (uint64_t)wait->since_ns + 1;
     w->seat_free = seat->next;
     wait->seat = seat;
     store_relaxed(&seat->actor, actor.bits); /* counter, as those below: see noh_stuck */
-    store_relaxed(&seat->on, wait->on.bits);
-    store_relaxed(&seat->type, wait->type);
-    store_relaxed(&seat->kind, (uint32_t)wait->kind);
-    store_release(&seat->since, (uint64_t)wait->since_ns + 1); /* pairs with noh_stuck */
+    store_relaxed(&seat->on, on.bits);
+    store_relaxed(&seat->type, type);
+    store_relaxed(&seat->kind, kind);
+    store_release(&seat->since, since); /* pairs with noh_stuck */
 }
 
 /* It waits for another one. */
@@ -78,9 +82,10 @@ NOHI_INLINE void nohi_seat_aim(nohi_wait *wait)
 NOHI_INLINE void nohi_seat_leave(nohi_worker *w, nohi_wait *wait)
 {
     if (NOHI_LIKELY(wait->seat != NULL)) {
-        store_release(&wait->seat->since, 0); /* pairs with noh_stuck */
-        wait->seat->next = w->seat_free;
-        w->seat_free = wait->seat;
+        nohi_seat *seat = wait->seat;
+        store_release(&seat->since, 0); /* pairs with noh_stuck */
+        seat->next = w->seat_free;
+        w->seat_free = seat;
         wait->seat = NULL;
     }
 }

@@ -491,23 +491,21 @@ NOHI_INLINE bool turn_of_answered(nohi_worker *w)
     return true;
 }
 
-void nohi_receive_called(noh_self *self)
+bool nohi_receive_called(noh_self *self)
 {
     nohi_worker *w = self->worker;
     nohi_message *message = w->called;
     noh_ref ref = w->call_ref;
     nohi_actor *a = nohi_worker_slot(w, nohi_ref_index(ref));
+    w->called = NULL;
     self->in_handler = true;
     begin_turn(self, a, ref);
     deliver(self, a, nohi_actor_behavior(a), message);
     w = self->worker;   /* RCV-6 */
     nohi_send_flush(w); /* SND-2 */
     end_turn(w, a);
-    if (NOHI_LIKELY(turn_of_answered(w))) {
-        self->in_handler = false;
-    } else {
-        nohi_receive_turns(self);
-    }
+    self->in_handler = false;
+    return turn_of_answered(w);
 }
 
 void nohi_receive_turns(noh_self *self)

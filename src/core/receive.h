@@ -7,8 +7,9 @@
 
 /* Runs turns of the actors in the run list until there is none, mail came, or one was sampled. */
 void nohi_receive_turns(noh_self *self);
-/* The same, but first the turn of who was called from hand to hand (STR-5). */
-void nohi_receive_called(noh_self *self);
+/* The turn of who was called from hand to hand (STR-5). True: the next one is that of a handler whose strand
+ * goes on. */
+bool nohi_receive_called(noh_self *self);
 /* A handler of `a` waits, and its strand was left: ends the turn. */
 void nohi_receive_left(nohi_worker *w, nohi_actor *a);
 /* One turn of the first of them; there is one, and it has a letter in its queue. */

@@ -88,7 +88,7 @@ static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
 }
 
 /* The first free one. */
-NOHI_INLINE void take_entry(nohi_asks *asks, uint32_t number)
+NOHI_INLINE nohi_ask *take_entry(nohi_asks *asks, uint32_t number)
 {
     nohi_ask *entry = &asks->entries[number];
     asks->free_first = entry->next_free;
@@ -101,6 +101,7 @@ NOHI_INLINE void take_entry(nohi_asks *asks, uint32_t number)
     entry->type = NULL;
     entry->serial = ++asks->serial;
     entry->state = NOHI_ASK_OPEN;
+    return entry;
 }
 
 noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_future *ret_future)
@@ -116,7 +117,7 @@ noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_f
         }
     }
     uint32_t number = extra->asks->free_first - 1;
-    take_entry(extra->asks, number);
+    (void)take_entry(extra->asks, number);
     *ret_number = number;
     *ret_future = nohi_ask_future(extra->asks, number);
     return NOH_OK;
@@ -137,14 +138,6 @@ void nohi_ask_passed_on(nohi_actor *a, uint32_t number, noh_ref from, noh_ref to
         noh_ref_equal(asks->entries[number].to, from)) {
         asks->entries[number].to = to;
     }
-}
-
-void nohi_ask_close(nohi_asks *asks, uint32_t number)
-{
-    asks->entries[number].state = NOHI_ASK_FREE;
-    asks->entries[number].next_free = asks->free_first;
-    asks->free_first = number + 1;
-    asks->open--;
 }
 
 void nohi_ask_keep(nohi_worker *w, nohi_asks *asks, uint32_t number, nohi_message *answer)
@@ -410,26 +403,20 @@ static bool may_have_reentrant(nohi_actor *a)
 }
 
 /* A wait for that answer. */
-NOHI_INLINE void wait_for(noh_self *self, uint32_t number, nohi_letter *seen, nohi_wait *wait)
+NOHI_INLINE void wait_for(const nohi_ask *entry, uint32_t number, nohi_letter *seen,
+                          nohi_wait *wait)
 {
-    const nohi_ask *entry = &self->actor->extra->asks->entries[number];
-    if (NOHI_UNLIKELY(self->kept != NULL || self->circle != NULL)) {
-        nohi_self_drop_answer(self);
-        nohi_self_drop_circle(self->worker, self);
-    }
     nohi_wait_init(wait, NOHI_WAIT_ANSWER);
     wait->number = number;
     wait->on = entry->to;
     wait->type = entry->type;
     wait->seen = seen;
-    wait->meanwhile = seen != NULL && may_have_reentrant(self->actor);
 }
 
 /* It is over: the ask is closed, or given up. */
-NOHI_INLINE noh_err close_wait(noh_self *self, const nohi_wait *wait, noh_err err,
+NOHI_INLINE noh_err close_wait(noh_self *self, nohi_asks *asks, const nohi_wait *wait, noh_err err,
                                nohi_message **ret)
 {
-    nohi_asks *asks = self->actor->extra->asks; /* it may have grown */
     if (err != NOH_OK) {
         nohi_ask_give_up(self->worker, asks, wait->number);
         return err;
@@ -446,18 +433,23 @@ static noh_err await(noh_self *self, uint32_t number, bool late, nohi_letter *se
                      int64_t timeout_ns, nohi_message **ret)
 {
     nohi_wait wait;
-    wait_for(self, number, seen, &wait);
-    if (NOHI_UNLIKELY(self->actor->extra->asks->entries[number].state == NOHI_ASK_DERIVED)) {
+    nohi_self_drop_answer(self);
+    nohi_self_drop_circle(self->worker, self);
+    const nohi_ask *entry = &self->actor->extra->asks->entries[number];
+    wait_for(entry, number, seen, &wait);
+    if (NOHI_UNLIKELY(entry->state == NOHI_ASK_DERIVED)) {
         return await_derived(self, number, timeout_ns, ret);
     }
     wait.asked = late && nohi_ask_is_asked(self);
+    wait.meanwhile = seen != NULL && may_have_reentrant(self->actor);
     noh_err err = self->in_handler ? nohi_strand_wait(self, &wait, timeout_ns)
                                    : await_on_thread(self, &wait, timeout_ns);
     if (err == NOH_OK && !self->in_handler) {
         *ret = nohi_ask_take(self->worker, self->actor->extra->asks, number);
         return NOH_OK;
     }
-    return close_wait(self, &wait, err, ret);
+    nohi_asks *asks = self->actor->extra->asks; /* it may have grown */
+    return close_wait(self, asks, &wait, err, ret);
 }
 
 /* The same, with the request first, from hand to hand. False: not to be had so; nothing was done. */
@@ -472,17 +464,24 @@ NOHI_INLINE bool call_straight(noh_self *self, noh_ref to, const noh_type *type,
         return false;
     }
     uint32_t number = asks->free_first - 1;
-    take_entry(asks, number);
-    asks->entries[number].to = to;
-    asks->entries[number].type = type;
+    nohi_ask *entry = take_entry(asks, number);
+    entry->to = to;
+    entry->type = type;
     nohi_message *m = nohi_message_small(&w->pool, type, content, NOHI_REQUEST, number);
     m->from = self->ref;
     m->generation = nohi_ref_generation(to);
     bump(&w->counts.held);
     nohi_wait wait;
-    wait_for(self, number, a->head == NULL ? NULL : a->tail, &wait);
+    wait_for(entry, number, a->head == NULL ? NULL : a->tail, &wait);
+    if (NOHI_UNLIKELY(self->circle != NULL)) {
+        nohi_self_drop_circle(w, self);
+    }
     noh_err err = nohi_strand_call(self, to, m, &wait);
-    *ret_err = close_wait(self, &wait, err, ret);
+    asks = self->actor->extra->asks; /* it may have grown */
+    *ret_err = close_wait(self, asks, &wait, err, ret);
+    if (NOHI_UNLIKELY(self->kept != NULL)) {
+        nohi_self_drop_answer(self); /* calls functions of the user's: not between two turns */
+    }
     return true;
 }
 

@@ -36,8 +36,6 @@ typedef struct birth {
 } birth;
 
 static void live(void *arg);
-static void arrive(nohi_worker *w);
-static nohi_fiber *whom_next(nohi_strand *strand);
 
 /* ---- strands ------------------------------------------------------------------------------ */
 
@@ -91,29 +89,8 @@ static NOHI_NOINLINE void run_without_strand(noh_self *self, nohi_turns_fn *turn
     }
 }
 
-static void live(void *arg)
-{
-    birth *b = arg;
-    nohi_strand strand = {.fiber = b->fiber, .room = b->room};
-    jmp_buf caught;
-    strand.self =
-        (noh_self){.worker = b->w, .system = b->w->system, .strand = &strand, .caught = &caught};
-    b->strand = &strand;
-    nohi_fiber_switch(strand.fiber, b->w->base);
-    if (_setjmp(caught) != 0) { /* again and again: this frame stays */
-        nohi_overflow_left(&strand.self);
-        nohi_receive_after_failure(strand.self.worker);
-        nohi_fiber_switch(strand.fiber, whom_next(&strand));
-    }
-    for (;;) {
-        arrive(strand.self.worker);
-        strand.turns(&strand.self);
-        nohi_fiber_switch(strand.fiber, whom_next(&strand));
-    }
-}
-
 /* On who is switched to: the handler that waits has been left. */
-static void arrive(nohi_worker *w)
+NOHI_INLINE void arrive(nohi_worker *w)
 {
     nohi_actor *a = w->waits;
     if (a != NULL) {
@@ -153,7 +130,7 @@ NOHI_INLINE bool goes_straight(const nohi_worker *w)
 }
 
 /* Turns have come to an end on this strand: it is spare, and another one goes on; or it goes to the base. */
-static nohi_fiber *whom_next(nohi_strand *strand)
+NOHI_INLINE nohi_fiber *whom_next(nohi_strand *strand)
 {
     nohi_worker *w = strand->self.worker;
     nohi_strand *next = w->goes_on;
@@ -164,6 +141,30 @@ static nohi_fiber *whom_next(nohi_strand *strand)
     push_spare(w, strand);
     begin(w, next);
     return next->fiber;
+}
+
+static void live(void *arg)
+{
+    birth *b = arg;
+    nohi_strand strand = {.fiber = b->fiber, .room = b->room};
+    jmp_buf caught;
+    strand.self =
+        (noh_self){.worker = b->w, .system = b->w->system, .strand = &strand, .caught = &caught};
+    b->strand = &strand;
+    nohi_fiber_switch(strand.fiber, b->w->base);
+    if (_setjmp(caught) != 0) { /* again and again: this frame stays */
+        nohi_overflow_left(&strand.self);
+        nohi_receive_after_failure(strand.self.worker);
+        nohi_fiber_switch(strand.fiber, whom_next(&strand));
+    }
+    for (;;) {
+        arrive(strand.self.worker);
+        bool goes_on = strand.self.worker->called != NULL && nohi_receive_called(&strand.self);
+        if (!goes_on) {
+            strand.turns(&strand.self);
+        }
+        nohi_fiber_switch(strand.fiber, whom_next(&strand));
+    }
 }
 
 /* A spare one, which there is, runs the next turns. */
@@ -479,44 +480,44 @@ uint32_t nohi_strand_wake_number(noh_self *self)
 }
 
 /* For the census. The wait lies where the stack ends, but for what runs from here to the switch. */
-NOHI_INLINE void note_wait(nohi_worker *w, noh_self *self, const nohi_wait *wait)
+NOHI_INLINE void note_wait(nohi_worker *w, nohi_room *room, nohi_actor *a, const nohi_wait *wait)
 {
-    nohi_room *room = self->strand->room;
-    const noh_behavior *behavior = nohi_actor_behavior(self->actor);
+    const noh_behavior *behavior = nohi_actor_behavior(a);
     size_t depth = (size_t)(room->low + room->size - (const char *)wait);
     nohi_stacks_note(&w->system->stacks, w->deepest, behavior, depth);
     store_relaxed(&room->waits, behavior); /* counter; who sees it finds the depth noted */
 }
 
-NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_wait *wait)
+NOHI_INLINE void begin_wait(nohi_worker *w, noh_self *self, nohi_actor *a, nohi_wait *wait)
 {
+    bool counted = has_counted(self);
     wait->strand = self->strand;
     wait->over = false;
     wait->news = false;
-    wait->running = load_relaxed(&w->running_type); /* private */
-    nohi_seat_take(w, self->ref, wait);
-    self->actor->extra->wait = wait;
+    wait->counted = counted;
     self->takes = 0;
-    wait->counted = has_counted(self);
-    bump_by(&w->in_hand, wait->counted);
-    note_wait(w, self, wait);
+    a->extra->wait = wait;
+    nohi_seat_take(w, self->ref, wait);
+    wait->running = load_relaxed(&w->running_type); /* private */
+    bump_by(&w->in_hand, counted);
+    note_wait(w, wait->strand->room, a, wait);
 }
 
 NOHI_INLINE void end_wait(noh_self *self, nohi_wait *wait)
 {
     nohi_worker *w = self->worker;
-    store_relaxed(&w->running_type, wait->running); /* counter: for reports */
-    bump_by(&w->in_hand, 0u - (uint64_t)wait->counted);
-    store_relaxed(&self->strand->room->waits, NULL); /* counter */
     self->actor->extra->wait = NULL;
     nohi_seat_leave(w, wait);
+    store_relaxed(&w->running_type, wait->running); /* counter: for reports */
+    bump_by(&w->in_hand, 0u - (uint64_t)wait->counted);
+    store_relaxed(&wait->strand->room->waits, NULL); /* counter */
 }
 
 /* Goes elsewhere, and comes back when the wait is over, or there is news for its filter. */
 static void leave(noh_self *self, nohi_wait *wait)
 {
     nohi_worker *w = self->worker;
-    begin_wait(w, self, wait);
+    begin_wait(w, self, self->actor, wait);
     if (NOHI_UNLIKELY(wait->asked) && nohi_wait_is_for_answer(wait)) {
         nohi_circle_probe(w, self->actor, wait);
     }
@@ -625,16 +626,17 @@ bool nohi_strand_begin_call(noh_self *self, noh_ref to)
 noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi_wait *wait)
 {
     nohi_worker *w = self->worker;
+    nohi_actor *a = self->actor;
     wait->self = self;
     wait->since_ns = w->policy.seen_ns;
     self->waits++;
-    begin_wait(w, self, wait);
+    begin_wait(w, self, a, wait);
     nohi_worker_slot(w, nohi_ref_index(to))->flags = NOHI_QUEUED;
     w->policy.countdown--;
-    self->actor->flags = NOHI_WAITING; /* before the switch, as nobody else runs it: STR-1, STR-5 */
+    a->flags = NOHI_WAITING; /* before the switch, as nobody else runs it: STR-1, STR-5 */
     w->called = request;
     w->call_ref = to;
-    nohi_fiber_switch(self->strand->fiber, spare_instead(w, nohi_receive_called));
+    nohi_fiber_switch(self->strand->fiber, spare_instead(w, nohi_receive_turns));
     end_wait(self, wait);
     return wait->err;
 }
@@ -654,10 +656,10 @@ bool nohi_strand_answer(nohi_worker *w, noh_ref to, nohi_message *answer)
         nohi_lease_undo_send(&w->lease);
         return false;
     }
-    nohi_wait *wait =
-        (a->flags & (NOHI_WAITING | NOHI_QUEUED)) == NOHI_WAITING ? a->extra->wait : NULL;
-    if (NOHI_LIKELY(wait != NULL && wait->kind == NOHI_WAIT_ANSWER &&
-                    wait->number == answer->number)) {
+    bool waits = (a->flags & (NOHI_WAITING | NOHI_QUEUED)) == NOHI_WAITING; /* STR-1 */
+    nohi_wait *wait = waits ? a->extra->wait : NULL;
+    if (NOHI_LIKELY(waits) && NOHI_LIKELY(wait->kind == NOHI_WAIT_ANSWER) &&
+        NOHI_LIKELY(wait->number == answer->number)) {
         answer->generation = nohi_ref_generation(to);
         wait->got = answer;
         (void)ends(wait, NOH_OK);

@@ -20,8 +20,9 @@
  *             STR-4  a wait ends once: with what it waits for, its time-out, or a stop, whichever comes
  *                    first; but for BLK-1. A WAKE for a wait that is over is dropped.
  *             STR-5  a call of who is idle here, while nobody else waits here, goes from hand to hand: the
- *                    caller's turn ends before its strand is left. Nobody can have it run meanwhile:
- *                    it is in no list, and between two turns a worker has no thieves (lease.h).
+ *                    caller's turn ends before the other one is looked at, and before its strand is
+ *                    left. Nobody can have either run meanwhile: they are in no list, and between two
+ *                    turns a worker has no thieves (lease.h).
  * Cost        Two switches for each time that a home begins to run turns, and two for each wait: to
  *             a spare strand, and back. An actor that waits holds a strand: address space, and the
  *             pages its stack has touched.
@@ -47,28 +48,28 @@ struct nohi_wait {
     nohi_wait_kind kind;
     uint32_t number;
     uint32_t root;
-    const noh_type *type; /* of the request, for an answer */
-    noh_ref on;           /* who is to answer */
+    uint32_t probe; /* the number of its last probe, or 0 */
+    uint32_t wake;  /* the number of the WAKE that ends it, or 0: none will come */
+    bool asked;     /* who waits is itself asked: circle.h */
+    bool once;      /* one look more, and it is over */
+    bool news;      /* something for the filter, which runs on the strand alone */
+    bool meanwhile; /* something for a reentrant handler */
+    bool over;      /* with: */
+    noh_err err;    /* TIMEOUT, STOPPED */
+    bool counted;   /* the ledger counts what is in hand meanwhile */
     noh_filter_fn *filter;
-    void *filter_ctx;
-    noh_self *self;    /* the filter's */
-    bool asked;        /* who waits is itself asked: circle.h */
-    uint32_t probe;    /* the number of its last probe, or 0 */
-    int64_t since_ns;  /* about */
-    nohi_seat *seat;   /* or NULL */
-    uint32_t wake;     /* the number of the WAKE that ends it, or 0: none will come */
     nohi_job *job;     /* WAKE: what may touch this stack meanwhile, so that nothing ends the wait
                           before it is done, or taken back: blocking.h; or NULL */
-    bool once;         /* one look more, and it is over */
-    bool news;         /* something for the filter, which runs on the strand alone */
-    bool meanwhile;    /* something for a reentrant handler */
-    bool over;         /* with: */
-    bool counted;      /* the ledger counts what is in hand meanwhile */
-    noh_err err;       /* TIMEOUT, STOPPED */
     nohi_message *got; /* taken out of the queue */
+    nohi_seat *seat;   /* or NULL */
+    nohi_letter *seen; /* the last of the queue that was looked at; NULL: none */
+    void *filter_ctx;
+    const noh_type *type; /* of the request, for an answer */
+    noh_ref on;           /* who is to answer */
+    noh_self *self;       /* the filter's */
+    int64_t since_ns;     /* about */
     nohi_strand *strand;
     const noh_type *running; /* what its worker ran */
-    nohi_letter *seen;       /* the last of the queue that was looked at; NULL: none */
 };
 
 /* For an answer that somebody, who may wait himself, has to give. */
@@ -83,21 +84,21 @@ NOHI_INLINE void nohi_wait_init(nohi_wait *wait, nohi_wait_kind kind)
     wait->kind = kind;
     wait->number = 0;
     wait->root = 0;
-    wait->type = NULL;
-    wait->on = NOH_NO_REF;
-    wait->filter = NULL;
-    wait->job = NULL;
+    wait->probe = 0;
+    wait->wake = 0;
     wait->asked = false;
     wait->once = false;
     wait->news = false;
     wait->meanwhile = false;
     wait->over = false;
-    wait->probe = 0;
-    wait->wake = 0;
     wait->err = NOH_OK;
-    wait->seat = NULL;
+    wait->filter = NULL;
+    wait->job = NULL;
     wait->got = NULL;
+    wait->seat = NULL;
     wait->seen = NULL;
+    wait->type = NULL;
+    wait->on = NOH_NO_REF;
 }
 
 /* It is over, as its actor was told to stop. */

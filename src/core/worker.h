@@ -139,7 +139,7 @@ struct nohi_worker {
     nohi_trap trap;        /* for its thread, or who borrows it; constant */
     nohi_actor *waits;     /* from a strand to the base: its handler waits now; */
     nohi_strand *goes_on;  /* or this one is to go on; */
-    nohi_message *called;  /* from strand to strand: a request, */
+    nohi_message *called;  /* from strand to strand: a request, or NULL; */
     noh_ref call_ref;      /* and whose turn that is: STR-5 */
     size_t wants_stack;    /* or the next actor wants one of that size; 0 */
     nohi_strand *apart;    /* a spare one that is larger, or NULL */

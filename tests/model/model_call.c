@@ -4,7 +4,7 @@
  * caller's turn ends, the callee's begins on another strand, and its answer goes straight into the wait.
  * Meanwhile a thief takes over who waits at that home, and a thread that is no home tells one of the two, or
  * stops the caller. Mirrors, under the same names:
- *   core/strand.c   nohi_strand_may_call, nohi_strand_call, nohi_strand_answer, nohi_strand_look
+ *   core/strand.c   nohi_strand_begin_call, nohi_strand_call, nohi_strand_answer, nohi_strand_look
  *   core/receive.c  turn, turn_of_waiting, nohi_receive_left, nohi_receive_called, end_turn, leave_turn
  *   core/reply.c    noh_call_value, send_answer
  *   core/send.c     send_local, push; core/worker.c: announce, take_in; core/policy.c: seize
@@ -437,18 +437,16 @@ static void receive_called(actor *b)
     receive_turns(OWNER);
 }
 
-static bool may_call(actor *b)
+static bool begin_call(actor *b)
 {
-    bool outside = MODEL_MUTANT("looks at the callee outside the lease");
-    if (!outside) {
-        nohi_lease_enter(&S->lease, &nohi_model_env);
+    bool ended = MODEL_MUTANT("does not end its turn") || nohi_lease_end_turn(&S->lease);
+    bool here =
+        ended && (MODEL_MUTANT("does not look at the home") || nohi_gate_home(&b->gate) == OWNER);
+    if (here && b->flags == 0 && nohi_inbox_is_empty(&b->gate.inbox)) {
+        return true;
     }
-    bool idle = nohi_gate_home(&b->gate) == OWNER && b->flags == 0 &&
-                nohi_inbox_is_empty(&b->gate.inbox) && b->head == NULL;
-    if (!outside) {
-        nohi_lease_leave(&S->lease);
-    }
-    return idle;
+    nohi_lease_begin_turn(&S->lease, CALLER);
+    return false;
 }
 
 static void switch_from_caller(void)
@@ -457,7 +455,7 @@ static void switch_from_caller(void)
     G->has_left = true;
 }
 
-/* A thief was quicker, or it may not go from hand to hand: after the switch. */
+/* It may not go from hand to hand: after the switch. */
 static void wait_for_answer(actor *a)
 {
     switch_from_caller();
@@ -467,23 +465,13 @@ static void wait_for_answer(actor *a)
 
 static void strand_call(actor *a, actor *b)
 {
-    if (!MODEL_MUTANT("does not end its turn")) {
-        end_of_handlers(OWNER);
+    b->flags = QUEUED;
+    a->flags = WAITING;
+    if (MODEL_MUTANT("begins the turn before the switch")) {
+        nohi_lease_begin_turn(&S->lease, CALLEE);
     }
-    if ((nohi_gate_home(&b->gate) == OWNER && b->flags == 0) ||
-        MODEL_MUTANT("does not compare the home again")) {
-        b->flags = QUEUED;
-        a->flags = WAITING;
-        if (MODEL_MUTANT("begins the turn before the switch")) {
-            nohi_lease_begin_turn(&S->lease, CALLEE);
-        }
-        switch_from_caller();
-        receive_called(b);
-    } else {
-        nohi_lease_begin_turn(&S->lease, CALLER);
-        send(OWNER, b, &S->request);
-        wait_for_answer(a);
-    }
+    switch_from_caller();
+    receive_called(b);
 }
 
 /* The caller's handler. */
@@ -493,7 +481,7 @@ static void call(unsigned thread)
     actor *b = &S->actors[CALLEE];
     (void)thread;
     nohi_lease_begin_turn(&S->lease, CALLER);
-    if (may_call(b)) {
+    if (begin_call(b)) {
         strand_call(a, b);
     } else {
         send(OWNER, b, &S->request);
@@ -610,9 +598,8 @@ static void tells_callee_or_kills(unsigned thread)
 }
 
 static const model_mutant mutants[] = {
-    {"looks at the callee outside the lease", ALL},
-    {"does not compare the home again", ALL},
     {"does not end its turn", ALL},
+    {"does not look at the home", ALL},
     {"begins the turn before the switch", ALL},
     {"does not look at the token after the turn", ALL},
     {NULL, 0},
