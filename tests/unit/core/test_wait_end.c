@@ -362,6 +362,7 @@ static void who_says_that_it_was_stopped_has_not_failed(void)
             CHECK_OK(asked ? noh_ask(s.self, a, give_up_asked, &future, .kind = kind)
                            : noh_tell(s.self, a, give_up, .kind = kind));
             expect_report(s.self, kind, NOH_OK);
+            (void)core_settled(s.system, 1); /* who is asked has the question */
             CHECK_OK(noh_stop(s.self, a, NOH_STOP_NOW));
             expect_exit(s.self, NOH_EXIT_SHUTDOWN, NOH_OK);
             if (asked) {
