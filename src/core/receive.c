@@ -413,6 +413,9 @@ static NOHI_NOINLINE void pass_on(noh_self *self, nohi_actor *a)
     do {
         nohi_message *message = (nohi_message *)nohi_chain_in_hand(&w->chain);
         if (!may_pass_on(w, a, message)) {
+            if (message != NULL && w->policy.countdown >= 0 && nohi_strand_give(w, a)) {
+                return; /* STR-7 */
+            }
             break;
         }
         const noh_behavior *behavior = nohi_actor_behavior(a);
@@ -477,16 +480,16 @@ NOHI_INLINE bool turn_of_answered(nohi_worker *w)
         return false;
     }
     nohi_actor *a = nohi_worker_slot(w, index);
-    if (NOHI_UNLIKELY(a->flags != (NOHI_QUEUED | NOHI_WAITING) || !a->extra->wait->over ||
-                      nohi_gate_has_stop(&a->gate) || w->policy.flow_home != NOHI_STAY ||
-                      nohi_hostile_chance(4))) {
+    if (NOHI_UNLIKELY((a->flags & ~NOHI_UNSTARTED) != (NOHI_QUEUED | NOHI_WAITING) ||
+                      !a->extra->wait->over || nohi_gate_has_stop(&a->gate) ||
+                      w->policy.flow_home != NOHI_STAY || nohi_hostile_chance(4))) {
         return false;
     }
     store_relaxed(&w->run_first, a->run_next);
     nohi_lease_begin_turn(&w->lease, index);
     w->policy.countdown--;
     w->woken_by = NOH_NO_REF;
-    a->flags = NOHI_QUEUED | NOHI_WAITED;
+    a->flags = (uint8_t)((a->flags & NOHI_UNSTARTED) | NOHI_QUEUED | NOHI_WAITED);
     w->goes_on = a->extra->wait->strand;
     return true;
 }
@@ -501,9 +504,13 @@ bool nohi_receive_called(noh_self *self)
     self->in_handler = true;
     begin_turn(self, a, ref);
     deliver(self, a, nohi_actor_behavior(a), message);
-    w = self->worker;   /* RCV-6 */
-    nohi_send_flush(w); /* SND-2 */
+    w = self->worker; /* RCV-6 */
     end_turn(w, a);
+    a = nohi_chain_to(&w->chain);
+    if (a != NULL) {
+        pass_on(self, a);
+        w = self->worker; /* RCV-6 */
+    }
     self->in_handler = false;
     return turn_of_answered(w);
 }

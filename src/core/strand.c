@@ -513,6 +513,13 @@ NOHI_INLINE void end_wait(noh_self *self, nohi_wait *wait)
     store_relaxed(&wait->strand->room->waits, NULL); /* counter */
 }
 
+/* It comes back, and its turn has begun already, or begins here: STR-7. */
+NOHI_INLINE void go_on(noh_self *self, nohi_wait *wait)
+{
+    nohi_lease_begin_turn(&self->worker->lease, nohi_ref_index(self->ref));
+    end_wait(self, wait);
+}
+
 /* Goes elsewhere, and comes back when the wait is over, or there is news for its filter. */
 static void leave(noh_self *self, nohi_wait *wait)
 {
@@ -523,13 +530,116 @@ static void leave(noh_self *self, nohi_wait *wait)
     }
     w->waits = self->actor;
     nohi_fiber_switch(self->strand->fiber, who_instead(w, nohi_receive_turns));
-    end_wait(self, wait);
+    go_on(self, wait);
 }
 
-static noh_err leave_until_over(noh_self *self, nohi_wait *wait)
+/* Does it do nothing, so that its next turn could be with that very letter? Between two turns. */
+NOHI_INLINE bool is_idle_here(nohi_worker *w, nohi_actor *a, noh_ref ref)
+{
+    return nohi_gate_home(&a->gate) == w->id && /* GAT-1: it is ours */
+           nohi_gate_generation(&a->gate) == ref.bits >> NOHI_INDEX_BITS && a->flags == 0 &&
+           nohi_inbox_is_empty(&a->gate.inbox);
+}
+
+/* Does it wait for that message, and has nothing come that it has not seen? Between two turns. */
+NOHI_INLINE bool waits_for(nohi_worker *w, nohi_actor *a, const nohi_message *message)
+{
+    if (nohi_gate_home(&a->gate) != w->id || /* GAT-1: it is ours */
+        nohi_gate_generation(&a->gate) != message->generation ||
+        (a->flags & ~(NOHI_UNSTARTED | NOHI_WAITED)) != NOHI_WAITING ||
+        nohi_gate_has_stop(&a->gate) || !nohi_inbox_is_empty(&a->gate.inbox)) {
+        return false;
+    }
+    const nohi_wait *wait = a->extra->wait;
+    return wait->kind == NOHI_WAIT_MESSAGE && wait->filter == NULL &&
+           (wait->type == NULL || wait->type == message->type) && !nohi_strand_has_news(a, wait);
+}
+
+/* The strand that has it then is to go on. */
+NOHI_INLINE nohi_strand *hand_over(nohi_worker *w, nohi_actor *a, nohi_message *message)
+{
+    nohi_wait *wait = a->extra->wait;
+    nohi_chain_drop(&w->chain);
+    wait->got = message;
+    (void)ends(wait, NOH_OK);
+    w->woken_by = NOH_NO_REF;
+    a->flags = (uint8_t)((a->flags & NOHI_UNSTARTED) | NOHI_QUEUED | NOHI_WAITED);
+    return wait->strand;
+}
+
+bool nohi_strand_give(nohi_worker *w, nohi_actor *a)
+{
+    nohi_message *message = (nohi_message *)nohi_chain_in_hand(&w->chain);
+    if (message == NULL || load_relaxed(&w->run_first) != 0 || /* private, or a hint */
+        nohi_hint_is_raised(&w->mail) || w->policy.flow_home != NOHI_STAY ||
+        !waits_for(w, a, message) || nohi_hostile_chance(4)) {
+        return false;
+    }
+    w->goes_on = hand_over(w, a, message);
+    return true;
+}
+
+/* The handler of `a` is about to wait: may the letter in hand go to its receiver now, and that have the next
+ * turn? Then this turn is over. */
+static bool may_pass(nohi_worker *w, const noh_self *self, nohi_actor *a)
+{
+    if (self->strand == NULL || w->spare == NULL || !goes_straight(w) ||
+        load_relaxed(&w->run_first) != 0 ||
+        nohi_hint_is_raised(&w->mail) || /* private, or a hint */
+        w->policy.countdown <= 0 || w->policy.flow_home != NOHI_STAY ||
+        (a->flags & ~(NOHI_QUEUED | NOHI_WAITED | NOHI_UNSTARTED)) != 0 ||
+        nohi_gate_has_stop(&a->gate) || nohi_hostile_chance(4)) {
+        return false;
+    }
+    if (NOHI_LIKELY(nohi_lease_end_turn(&w->lease))) { /* else a thief may have it */
+        nohi_actor *to = nohi_chain_to(&w->chain);
+        nohi_message *message = (nohi_message *)nohi_chain_in_hand(&w->chain);
+        if (to != NULL && message != NULL &&
+            (waits_for(w, to, message) || is_idle_here(w, to, (noh_ref){w->chain.ref}))) {
+            return true;
+        }
+    }
+    nohi_lease_begin_turn(&w->lease, nohi_ref_index(self->ref)); /* it goes on */
+    return false;
+}
+
+/* Does so, and waits. STR-7 */
+static void pass_and_leave(noh_self *self, nohi_actor *a, nohi_wait *wait)
+{
+    nohi_worker *w = self->worker;
+    nohi_actor *to = nohi_chain_to(&w->chain);
+    nohi_message *message = (nohi_message *)nohi_chain_in_hand(&w->chain);
+    nohi_fiber *next;
+    begin_wait(w, self, a, wait);
+    bump(&w->counts.waited);
+    w->policy.countdown--;
+    a->flags =
+        (uint8_t)((a->flags & NOHI_UNSTARTED) | NOHI_WAITING); /* nobody else runs it: STR-1 */
+    if (to->flags & NOHI_WAITING) {
+        nohi_strand *strand = hand_over(w, to, message);
+        begin(w, strand);
+        next = strand->fiber;
+    } else {
+        to->flags = NOHI_QUEUED;
+        w->called = message;
+        w->call_ref = (noh_ref){w->chain.ref};
+        nohi_chain_drop(&w->chain);
+        next = spare_instead(w, nohi_receive_turns);
+    }
+    nohi_fiber_switch(self->strand->fiber, next);
+    go_on(self, wait);
+}
+
+/* `passes`: it has the letter in hand to pass on first. */
+static noh_err leave_until_over(noh_self *self, nohi_wait *wait, bool passes)
 {
     do {
-        leave(self, wait);
+        if (passes) {
+            pass_and_leave(self, self->actor, wait);
+            passes = false;
+        } else {
+            leave(self, wait);
+        }
         if (!wait->news) {
             return wait->err;
         }
@@ -561,7 +671,13 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
     self->waits++;
     wait->self = self;
     wait->since_ns = self->worker->policy.seen_ns;
-    nohi_self_drop_circle(self->worker, self);
+    if (NOHI_UNLIKELY(self->circle != NULL)) {
+        nohi_self_drop_circle(self->worker, self);
+    }
+    if (timeout_ns == NOH_FOREVER && nohi_chain_to(&self->worker->chain) != NULL && !wait->asked &&
+        !nohi_strand_has_news(a, wait) && may_pass(self->worker, self, a)) {
+        return leave_until_over(self, wait, true);
+    }
     nohi_send_flush(self->worker); /* SND-2; and before the look: STR-3 */
     if (nohi_strand_has_news(a, wait) && nohi_strand_look(self->worker, a, wait)) {
         return wait->err;
@@ -575,7 +691,7 @@ noh_err nohi_strand_wait(noh_self *self, nohi_wait *wait, int64_t timeout_ns)
             return err;
         }
     }
-    err = leave_until_over(self, wait);
+    err = leave_until_over(self, wait, false);
     if (timer.bits != 0 && wait->wake != 0) {
         (void)noh_timer_cancel(self, timer);
     }
@@ -593,14 +709,6 @@ NOHI_INLINE bool has_nothing_else(nohi_worker *w)
            w->policy.countdown > 0;
 }
 
-/* Does it do nothing, so that its next turn could be with that very request? Between two turns. */
-NOHI_INLINE bool is_idle_here(nohi_worker *w, nohi_actor *a, noh_ref ref)
-{
-    return nohi_gate_home(&a->gate) == w->id && /* GAT-1: it is ours */
-           nohi_gate_generation(&a->gate) == ref.bits >> NOHI_INDEX_BITS && a->flags == 0 &&
-           nohi_inbox_is_empty(&a->gate.inbox);
-}
-
 bool nohi_strand_begin_call(noh_self *self, noh_ref to)
 {
     nohi_worker *w = self->worker;
@@ -610,8 +718,8 @@ bool nohi_strand_begin_call(noh_self *self, noh_ref to)
         index >= w->slots_limit || nohi_hostile_chance(4)) {
         return false;
     }
-    if ((a->flags & ~(NOHI_QUEUED | NOHI_WAITED)) != 0 || nohi_gate_has_stop(&a->gate) ||
-        load_relaxed(&a->life) != NOHI_LIVE) { /* private */
+    if ((a->flags & ~(NOHI_QUEUED | NOHI_WAITED | NOHI_UNSTARTED)) != 0 ||
+        nohi_gate_has_stop(&a->gate) || load_relaxed(&a->life) != NOHI_LIVE) { /* private */
         return false;
     }
     if (NOHI_LIKELY(nohi_lease_end_turn(&w->lease)) && /* else a thief may have it */
@@ -633,7 +741,9 @@ noh_err nohi_strand_call(noh_self *self, noh_ref to, nohi_message *request, nohi
     begin_wait(w, self, a, wait);
     nohi_worker_slot(w, nohi_ref_index(to))->flags = NOHI_QUEUED;
     w->policy.countdown--;
-    a->flags = NOHI_WAITING; /* before the switch, as nobody else runs it: STR-1, STR-5 */
+    a->flags =
+        (uint8_t)((a->flags & NOHI_UNSTARTED) | NOHI_WAITING); /* before the switch, as nobody
+                                                                          else runs it: STR-1, STR-5 */
     w->called = request;
     w->call_ref = to;
     nohi_fiber_switch(self->strand->fiber, spare_instead(w, nohi_receive_turns));

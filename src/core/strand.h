@@ -15,7 +15,7 @@
  *             STR-3  what comes for an actor that waits is looked at by the wait alone; what that does
  *                    not take stays in the queue, in order. An actor that waits and is not QUEUED has
  *                    nothing in its queue that its wait has not seen.
- * *                    But for messages for reentrant handlers: those it passes by, and the actor's turn
+ *                   But for messages for reentrant handlers: those it passes by, and the actor's turn
  *                    handles them if the wait goes on.
  *             STR-4  a wait ends once: with what it waits for, its time-out, or a stop, whichever comes
  *                    first; but for BLK-1. A WAKE for a wait that is over is dropped.
@@ -23,6 +23,10 @@
  *                    caller's turn ends before the other one is looked at, and before its strand is
  *                    left. Nobody can have either run meanwhile: they are in no list, and between two
  *                    turns a worker has no thieves (lease.h).
+ *             STR-7  so does the letter in hand (chain.h), when its sender waits, or ends its turn: to who
+ *                    waits for just that, or does nothing. Who waits is given it before its strand goes
+ *                    on, and its turn begins there, not before: until then there are no thieves, who
+ *                    could go on with the stack that is being left.
  * Cost        Two switches for each time that a home begins to run turns, and two for each wait: to
  *             a spare strand, and back. An actor that waits holds a strand: address space, and the
  *             pages its stack has touched.
@@ -133,6 +137,10 @@ bool nohi_strand_answer(nohi_worker *w, noh_ref to, nohi_message *answer);
 
 /* A number for a WAKE of the next wait of this handler. 0: no memory. */
 uint32_t nohi_strand_wake_number(noh_self *self);
+
+/* Gives the letter in hand to `a`, if it waits for just that, and nothing else has come for it: its strand is
+ * to go on, next. False: nothing was done. Between two turns. */
+bool nohi_strand_give(nohi_worker *w, nohi_actor *a);
 
 /* Looks at what has come since the last look. True: the wait is over. The actor's owner. */
 bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait);

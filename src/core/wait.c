@@ -81,7 +81,9 @@ static noh_err receive(noh_self *self, nohi_wait *wait, int64_t timeout_ns,
     wait->self = self;
     if (self->in_handler) {
         nohi_receive_close_received(self, NOH_E_NO_ANSWER, NULL);
-        nohi_self_drop_answer(self);
+        if (NOHI_UNLIKELY(self->kept != NULL)) {
+            nohi_self_drop_answer(self);
+        }
         err = receive_in_handler(self, wait, timeout_ns);
     } else {
         nohi_thread_finish(self);
@@ -99,7 +101,8 @@ static noh_err receive(noh_self *self, nohi_wait *wait, int64_t timeout_ns,
 noh_err noh_receive(noh_self *self, int64_t timeout_ns, const noh_type **ret_type,
                     const void **ret_message)
 {
-    nohi_wait wait = {.kind = NOHI_WAIT_MESSAGE};
+    nohi_wait wait;
+    nohi_wait_init(&wait, NOHI_WAIT_MESSAGE);
     return receive(self, &wait, timeout_ns, ret_type, ret_message);
 }
 
@@ -107,7 +110,9 @@ noh_err noh_receive_value(noh_self *self, const noh_type *type, int64_t timeout_
                           const void **ret_message)
 {
     const noh_type *received;
-    nohi_wait wait = {.kind = NOHI_WAIT_MESSAGE, .type = type};
+    nohi_wait wait;
+    nohi_wait_init(&wait, NOHI_WAIT_MESSAGE);
+    wait.type = type;
     return type == NULL ? NOH_E_INVAL : receive(self, &wait, timeout_ns, &received, ret_message);
 }
 
