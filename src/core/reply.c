@@ -411,6 +411,7 @@ NOHI_INLINE void wait_for(const nohi_ask *entry, uint32_t number, nohi_letter *s
     wait->on = entry->to;
     wait->type = entry->type;
     wait->seen = seen;
+    wait->skips = seen != NULL;
 }
 
 /* It is over: the ask is closed, or given up. */

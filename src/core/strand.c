@@ -427,7 +427,8 @@ bool nohi_strand_look(nohi_worker *w, nohi_actor *a, nohi_wait *wait)
             }
             continue;
         }
-        if (nohi_message_is_answer(message) && nohi_ask_is_given_up(a, message)) {
+        if (nohi_message_is_answer(message) && !wait->skips && /* STR-6 */
+            nohi_ask_is_given_up(a, message)) {
             bury_late(w, a, wait, message);
             continue;
         }

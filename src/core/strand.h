@@ -23,6 +23,8 @@
  *                    caller's turn ends before the other one is looked at, and before its strand is
  *                    left. Nobody can have either run meanwhile: they are in no list, and between two
  *                    turns a worker has no thieves (lease.h).
+ *             STR-6  an ask is not closed, and its number not used again, before all that was sent to its asker
+ *                    ahead of the answer was looked at: a notice of it may lie there.
  *             STR-7  so does the letter in hand (chain.h), when its sender waits, or ends its turn: to who
  *                    waits for just that, or does nothing. Who waits is given it before its strand goes
  *                    on, and its turn begins there, not before: until then there are no thieves, who
@@ -55,6 +57,7 @@ struct nohi_wait {
     uint32_t probe; /* the number of its last probe, or 0 */
     uint32_t wake;  /* the number of the WAKE that ends it, or 0: none will come */
     bool asked;     /* who waits is itself asked: circle.h */
+    bool skips;     /* it began behind what lay there, which was not looked at: STR-6 */
     bool once;      /* one look more, and it is over */
     bool news;      /* something for the filter, which runs on the strand alone */
     bool meanwhile; /* something for a reentrant handler */
@@ -91,6 +94,7 @@ NOHI_INLINE void nohi_wait_init(nohi_wait *wait, nohi_wait_kind kind)
     wait->probe = 0;
     wait->wake = 0;
     wait->asked = false;
+    wait->skips = false;
     wait->once = false;
     wait->news = false;
     wait->meanwhile = false;

@@ -388,6 +388,61 @@ static void a_probe_ends_at_who_waits_for_itself(void)
     core_end(&world, system);
 }
 
+static noh_ref passer;
+static noh_ref passed_to;
+
+static void pass_on(noh_self *self, waiter *me)
+{
+    CHECK_OK(noh_ref_equal(noh_self_ref(self), passed_to) ? noh_reply(self, sum)
+                                                          : noh_forward(self, passed_to));
+}
+
+static void call_back(noh_self *self, waiter *me)
+{
+    sum s;
+    CHECK_OK(noh_call(self, cast.a, question, &s, .value = 1)); /* when that one goes on */
+    CHECK_OK(noh_reply(self, sum));
+}
+
+/* The notice that its first request was passed on lies before it, and is left out by the call; the answer
+ * to that request comes meanwhile. Then the same ask, by its number, goes to the same actor again. */
+static void ask_again(noh_self *self, waiter *me)
+{
+    sum s;
+    noh_future other;
+    CHECK_OK(noh_future_cancel(self, me->future));
+    CHECK_OK(noh_call(self, cast.c, question, &s, .value = 1));
+    CHECK_OK(noh_ask(self, cast.c, question, &other, .value = 2));
+    CHECK_OK(noh_ask(self, passer, play, &me->future, .part = PART(call_back)));
+    noh_err err = noh_await(self, me->future, sum, NOH_FOREVER, &s);
+    note_circle(self);
+    CHECK_OK(noh_future_cancel(self, other));
+    tell_driver(self, 0, err);
+}
+
+static void ask_and_go_on(noh_self *self, waiter *me)
+{
+    CHECK_OK(noh_ask(self, passer, play, &me->future, .part = PART(pass_on)));
+    CHECK_OK(noh_tell(self, noh_self_ref(self), perform, .part = PART(ask_again)));
+}
+
+static void a_late_notice_is_not_for_a_later_ask(void)
+{
+    core_world world;
+    noh_system *system = core_start(&world, 1, NULL);
+    noh_self *self = noh_system_self(system);
+    memset(&circle, 0, sizeof circle);
+    cast.driver = noh_self_ref(self);
+    cast.c = spawn_waiter(self);
+    passer = spawn_waiter(self);
+    passed_to = spawn_waiter(self);
+    cast.a = spawn_waiter(self); /* the highest: its probe goes on */
+    CHECK_OK(noh_tell(self, cast.a, perform, .part = PART(ask_and_go_on)));
+    expect_report(self, 0, NOH_E_CYCLE);
+    CHECK_EQ(circle.count, 2);
+    core_end(&world, system);
+}
+
 /* ---- plain threads -------------------------------------------------------------------------- */
 
 /* It is told the thread's ref, and asks it while it waits. */
@@ -718,6 +773,7 @@ static const test_case cases[] = {
     TEST(a_circle_of_late_awaits_is_found),
     TEST(a_circle_of_late_awaits_with_promises_is_found),
     TEST(a_probe_ends_at_who_waits_for_itself),
+    TEST(a_late_notice_is_not_for_a_later_ask),
     TEST(a_circle_through_a_plain_thread_is_found),
     TEST(what_is_no_circle_is_none),
     TEST(who_has_a_promise_closes_no_circle),
