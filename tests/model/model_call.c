@@ -437,12 +437,20 @@ static void receive_called(actor *b)
     receive_turns(OWNER);
 }
 
+static bool is_idle_here(actor *b)
+{
+    return (nohi_gate_home(&b->gate) == OWNER || MODEL_MUTANT("does not look at the home")) &&
+           b->flags == 0 && nohi_inbox_is_empty(&b->gate.inbox);
+}
+
+/* False: the handler goes on in its turn. */
 static bool begin_call(actor *b)
 {
-    bool ended = MODEL_MUTANT("does not end its turn") || nohi_lease_end_turn(&S->lease);
-    bool here =
-        ended && (MODEL_MUTANT("does not look at the home") || nohi_gate_home(&b->gate) == OWNER);
-    if (here && b->flags == 0 && nohi_inbox_is_empty(&b->gate.inbox)) {
+    bool early = MODEL_MUTANT("looks before its turn has ended");
+    bool idle = early && is_idle_here(b);
+    bool ended = MODEL_MUTANT("does not end its turn") || nohi_lease_end_turn(&S->lease) ||
+                 MODEL_MUTANT("does not look at the token after its turn");
+    if (ended && (early ? idle : is_idle_here(b))) {
         return true;
     }
     nohi_lease_begin_turn(&S->lease, CALLER);
@@ -453,14 +461,6 @@ static void switch_from_caller(void)
 {
     S->stack++;
     G->has_left = true;
-}
-
-/* It may not go from hand to hand: after the switch. */
-static void wait_for_answer(actor *a)
-{
-    switch_from_caller();
-    receive_left(OWNER, a);
-    receive_turns(OWNER);
 }
 
 static void strand_call(actor *a, actor *b)
@@ -485,7 +485,9 @@ static void call(unsigned thread)
         strand_call(a, b);
     } else {
         send(OWNER, b, &S->request);
-        wait_for_answer(a);
+        switch_from_caller();
+        receive_left(OWNER, a);
+        receive_turns(OWNER);
     }
 }
 
@@ -598,10 +600,11 @@ static void tells_callee_or_kills(unsigned thread)
 }
 
 static const model_mutant mutants[] = {
-    {"does not end its turn", ALL},
     {"does not look at the home", ALL},
+    {"looks before its turn has ended", ALL},
+    {"does not end its turn", ALL},
+    {"does not look at the token after its turn", ALL},
     {"begins the turn before the switch", ALL},
-    {"does not look at the token after the turn", ALL},
     {NULL, 0},
 };
 
