@@ -3,7 +3,6 @@
 /* Fiber: see fiber.h. From below: the stack, the nohi_fiber. */
 #include "fiber.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #if defined(__has_include) && !defined(NVALGRIND)
@@ -24,7 +23,8 @@ void __sanitizer_finish_switch_fiber(void *saved, const void **ret_bottom, size_
 
 static void tell_new(nohi_fiber *fiber)
 {
-    fiber->shadow = NULL;
+    fiber->left_low = fiber->low;
+    fiber->left_size = fiber->size;
 }
 
 static void tell_free(nohi_fiber *fiber)
@@ -32,28 +32,24 @@ static void tell_free(nohi_fiber *fiber)
     NOHI_UNPOISON(fiber->low, fiber->size);
 }
 
-/* Once for each thread: of the first one the C library reads it from a file of the kernel's. */
+/* Where it was left is known when it is switched back to: it has been left before. */
 static void tell_thread(nohi_fiber *fiber)
 {
-    static _Thread_local void *low;
-    static _Thread_local size_t size;
-    pthread_attr_t attributes;
-    if (low == NULL && pthread_getattr_np(pthread_self(), &attributes) == 0) {
-        (void)pthread_attr_getstack(&attributes, &low, &size);
-        (void)pthread_attr_destroy(&attributes);
-    }
-    fiber->low = low;
-    fiber->size = size;
+    (void)fiber;
 }
 
-static void tell_leave(nohi_fiber *from, nohi_fiber *to)
+static _Thread_local nohi_fiber *left;
+
+/* Neither is inlined: what is left on one thread may go on on another, with another `left`. */
+static NOHI_NOINLINE void tell_leave(nohi_fiber *from, nohi_fiber *to)
 {
-    __sanitizer_start_switch_fiber(&from->shadow, to->low, to->size);
+    left = from;
+    __sanitizer_start_switch_fiber(&from->shadow, to->left_low, to->left_size);
 }
 
-static void tell_arrive(nohi_fiber *at)
+static NOHI_NOINLINE void tell_arrive(nohi_fiber *at)
 {
-    __sanitizer_finish_switch_fiber(at->shadow, NULL, NULL);
+    __sanitizer_finish_switch_fiber(at->shadow, &left->left_low, &left->left_size);
 }
 #elif defined(NOHI_TSAN)
 void *__tsan_get_current_fiber(void);
@@ -73,12 +69,12 @@ static void tell_free(nohi_fiber *fiber)
 
 static void tell_thread(nohi_fiber *fiber)
 {
-    fiber->shadow = __tsan_get_current_fiber();
+    (void)fiber;
 }
 
 static void tell_leave(nohi_fiber *from, nohi_fiber *to)
 {
-    (void)from;
+    from->shadow = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(to->shadow, 0);
 }
 

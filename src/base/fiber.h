@@ -15,7 +15,9 @@
  * Traps       The compiler may keep the address of a thread-local variable, errno's among them, across
  *             the switch: on another thread that is another thread's.
  *             What runs off its stack writes to whatever lies below: the memory's owner sees to that
- *             (core/stacks.h). */
+ *             (core/stacks.h).
+ *             Who switches away need not be on the stack of `from`: what runs there may have made fibers
+ *             of its own, and be on one of those. It comes back there. */
 #ifndef NOHI_FIBER_H
 #define NOHI_FIBER_H
 
@@ -57,7 +59,11 @@ typedef struct nohi_fiber {
     size_t size; /* of the stack above it */
     nohi_fiber_fn *fn;
     void *arg;
-    void *shadow;      /* of a sanitizer */
+    void *shadow; /* of a sanitizer: of the stack it was left on */
+#ifdef NOHI_ASAN
+    const void *left_low; /* and the bounds of that */
+    size_t left_size;
+#endif
     unsigned valgrind; /* its name for the stack */
 } nohi_fiber;
 
