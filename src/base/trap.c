@@ -20,7 +20,7 @@ enum { ALTERNATE_SIZE = 64 * 1024 }; /* the frame of the widest registers is 11 
 
 /* Initial-exec: read without a call, which might not be safe in a signal handler. */
 #define OF_THREAD static _Thread_local __attribute__((tls_model("initial-exec")))
-OF_THREAD const nohi_trap *asked;
+OF_THREAD nohi_trap *asked;
 OF_THREAD bool has_alternate;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf; the rest of the variables */
@@ -76,8 +76,10 @@ static void on_fault(int number, siginfo_t *info, void *context)
     int error = errno;
     jmp_buf *to = NULL;
     const nohi_trap *trap = info->si_code > 0 ? asked : NULL; /* not one that was sent */
-    nohi_trap_answer answer =
-        trap == NULL ? NOHI_TRAP_OTHERS : trap->ask(trap->ctx, info->si_addr, &to);
+    nohi_trap_answer answer = NOHI_TRAP_OTHERS;
+    for (; trap != NULL && answer == NOHI_TRAP_OTHERS; trap = trap->next) {
+        answer = trap->ask(trap->ctx, info->si_addr, &to);
+    }
     if (answer == NOHI_TRAP_LEAVE) {
         (void)pthread_sigmask(SIG_SETMASK, &((ucontext_t *)context)->uc_sigmask, NULL);
         errno = error;
@@ -163,17 +165,20 @@ static NOHI_COLD void want_alternate(void)
     }
 }
 
-const nohi_trap *nohi_trap_enter(const nohi_trap *trap)
+void nohi_trap_enter(nohi_trap *trap)
 {
-    const nohi_trap *before = asked;
     if (NOHI_UNLIKELY(!has_alternate)) {
         want_alternate();
     }
+    trap->next = asked;
     asked = trap;
-    return before;
 }
 
-void nohi_trap_leave(const nohi_trap *before)
+void nohi_trap_leave(nohi_trap *trap)
 {
-    asked = before;
+    nohi_trap **link = &asked;
+    while (*link != trap) {
+        link = &(*link)->next;
+    }
+    *link = trap->next;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright The Noh Authors */
-/* Trap: asks a thread about the address that it faulted at, before anybody else hears of it.
+/* Trap: asks those on a thread about the address that it faulted at, before anybody else hears of it.
  *
  * Purpose     Who runs off a stack of ours should not end the process. The signal comes to a handler on
- *             an alternate stack, which asks what was left for this thread by nohi_trap_enter.
+ *             an alternate stack, which asks all that nohi_trap_enter has put down for this thread,
+ *             the newest first, until one knows it: workers that act on one thread in turns, as in a
+ *             simulation, are all there.
  * Owner       The signal's action belongs to the process: it is ours from the first nohi_trap_begin
  *             to the last nohi_trap_end, and whatever was there before gets all that is not ours, as if
  *             it had been called alone, but on this thread's alternate stack. Who takes the signal
@@ -28,17 +30,19 @@ typedef enum nohi_trap_answer {
     NOHI_TRAP_LEAVE,  /* to *ret_to, by longjmp */
 } nohi_trap_answer;
 
-typedef struct nohi_trap {
+typedef struct nohi_trap nohi_trap;
+struct nohi_trap {
     nohi_trap_answer (*ask)(void *ctx, void *address, jmp_buf **ret_to);
     void *ctx;
-} nohi_trap;
+    nohi_trap *next;
+};
 
 /* Around all that follows; counted. When the signal cannot be had, overflows end the process as ever. */
 void nohi_trap_begin(void);
 void nohi_trap_end(void);
 
-/* From now on this thread's faults are asked about there; the former one, for nohi_trap_leave. */
-const nohi_trap *nohi_trap_enter(const nohi_trap *trap);
-void nohi_trap_leave(const nohi_trap *before);
+/* From here to there this thread's faults are asked about there, too. Borrows the trap meanwhile. */
+void nohi_trap_enter(nohi_trap *trap);
+void nohi_trap_leave(nohi_trap *trap);
 
 #endif

@@ -29,6 +29,7 @@
 #include "borrow.h"
 
 #include "fiber.h"
+#include "overflow.h"
 #include "receive.h"
 #include "send.h"
 #include "strand.h"
@@ -99,9 +100,10 @@ static void run_turns(nohi_worker *w)
     nohi_fiber *others = w->base;
     nohi_fiber_of_thread(&base);
     w->base = &base;
-    const nohi_trap *before = nohi_trap_enter(&w->trap);
+    nohi_trap trap = {.ask = nohi_overflow_ask, .ctx = w};
+    nohi_trap_enter(&trap);
     nohi_strand_run(w, run_some);
-    nohi_trap_leave(before);
+    nohi_trap_leave(&trap);
     w->base = others;
 }
 

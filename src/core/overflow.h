@@ -18,6 +18,7 @@
 #ifndef NOHI_OVERFLOW_H
 #define NOHI_OVERFLOW_H
 
+#include "trap.h"
 #include "worker.h"
 
 /* trap.h: `worker` is the home whose thread has faulted. In a signal handler. */

@@ -24,6 +24,7 @@
 #include "promise.h"
 #include "receive.h"
 #include "timer.h"
+#include "trap.h"
 
 enum {
     ACTORS_MAX_DEFAULT = 16777216,

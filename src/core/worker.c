@@ -41,7 +41,6 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
     w->free_max = system->slots.tenants_max != 0 ? NOHI_FREE_MAX_COUNTED : FREE_MAX;
     w->own_self = (noh_self){.worker = w, .system = system};
     w->self = &w->own_self;
-    w->trap = (nohi_trap){nohi_overflow_ask, w};
     nohi_pool_cache_init(&w->pool, &system->pool);
     nohi_wheel_init(&w->wheel, &system->env, nohi_now(system));
     store_relaxed(&w->commands.newest, NOHI_INBOX_ARMED); /* private: not yet in `homes` */
@@ -230,9 +229,10 @@ void nohi_worker_main(void *worker)
     nohi_fiber_of_thread(&base);
     w->base = &base;
     (void)pthread_setspecific(w->system->self_key, w);
-    (void)nohi_trap_enter(&w->trap);
+    nohi_trap trap = {.ask = nohi_overflow_ask, .ctx = w};
+    nohi_trap_enter(&trap);
     loop(w);
-    nohi_trap_leave(NULL);
+    nohi_trap_leave(&trap);
     (void)pthread_setspecific(w->system->self_key, NULL);
     nohi_system_release(w->system);
 }
@@ -362,7 +362,8 @@ void nohi_worker_run(nohi_worker *w, int64_t until_ns)
     nohi_fiber base;
     nohi_fiber_of_thread(&base);
     w->base = &base;
-    const nohi_trap *before = nohi_trap_enter(&w->trap);
+    nohi_trap trap = {.ask = nohi_overflow_ask, .ctx = w};
+    nohi_trap_enter(&trap);
     nohi_watchdog_rouse(w->system); /* WDG-1 */
     nohi_worker_look_at_timers(w, nohi_now(w->system));
     do {
@@ -371,5 +372,5 @@ void nohi_worker_run(nohi_worker *w, int64_t until_ns)
         }
         nohi_strand_run(w, nohi_receive_turns);
     } while (load_relaxed(&w->run_first) != 0 && nohi_now(w->system) < until_ns); /* private */
-    nohi_trap_leave(before);
+    nohi_trap_leave(&trap);
 }

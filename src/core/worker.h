@@ -12,7 +12,6 @@
 #include "policy.h"
 #include "stack.h"
 #include "stacks.h"
-#include "trap.h"
 #include "wheel.h"
 
 #include <noh/watch.h>
@@ -136,7 +135,6 @@ struct nohi_worker {
     uint32_t spares;         /* and how many; */
     nohi_room *rooms;        /* and rooms for new ones */
     nohi_deepest deepest[NOHI_DEEPEST];
-    nohi_trap trap;        /* for its thread, or who borrows it; constant */
     nohi_actor *waits;     /* from a strand to the base: its handler waits now; */
     nohi_strand *goes_on;  /* or this one is to go on; */
     nohi_message *called;  /* from strand to strand: a request, or NULL; */
