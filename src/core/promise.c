@@ -52,7 +52,7 @@ static noh_err grow(noh_system *system)
         table[i] = (nohi_outside){.next_free = i + 1 < capacity ? i + 2 : 0};
     }
     if (old == 0) { /* so that a promise means nothing to another system */
-        system->outside_serial = (uintptr_t)system * UINT64_C(0x9e3779b97f4a7c15);
+        system->outside_serial = system->secret * UINT64_C(0x9e3779b97f4a7c15);
     }
     system->outside = table;
     system->outside_capacity = capacity;

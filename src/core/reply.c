@@ -52,14 +52,15 @@ static size_t asks_bytes(uint32_t capacity)
 }
 
 /* So that hardly a future, or a promise, of one table means something in another. */
-static uint32_t first_serial(const nohi_worker *w, const nohi_extra *extra)
+static uint32_t first_serial(const nohi_worker *w, nohi_actor *a)
 {
-    uint64_t mixed = ((uintptr_t)w->system ^ (uintptr_t)extra >> 4) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(mixed >> 32);
+    uint64_t ref = nohi_actor_ref(w->slots, a).bits;
+    return (uint32_t)((w->system->secret ^ ref) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
-static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
+static noh_err grow_asks(nohi_worker *w, nohi_actor *a)
 {
+    nohi_extra *extra = a->extra;
     const noh_env *env = &w->system->env;
     nohi_asks *old = extra->asks;
     uint32_t capacity = old == NULL ? 4 : old->capacity * 2;
@@ -76,7 +77,7 @@ static noh_err grow_asks(nohi_worker *w, nohi_extra *extra)
         memcpy(asks, old, asks_bytes(kept));
         nohi_free(env, old, asks_bytes(kept));
     } else {
-        *asks = (nohi_asks){.serial = first_serial(w, extra)};
+        *asks = (nohi_asks){.serial = first_serial(w, a)};
     }
     for (uint32_t i = kept; i < capacity; i++) {
         asks->entries[i] = (nohi_ask){.next_free = i + 1 < capacity ? i + 2 : 0};
@@ -111,7 +112,7 @@ noh_err nohi_ask_open(nohi_worker *w, nohi_actor *a, uint32_t *ret_number, noh_f
         return NOH_E_NOMEM;
     }
     if (extra->asks == NULL || extra->asks->free_first == 0) {
-        noh_err err = grow_asks(w, extra);
+        noh_err err = grow_asks(w, a);
         if (err != NOH_OK) {
             return err;
         }
@@ -851,7 +852,7 @@ static promise *free_promise(nohi_worker *w, nohi_actor *a)
         return NULL;
     }
     memset(table, 0, promises_bytes(capacity));
-    table->serial = first_serial(w, extra);
+    table->serial = first_serial(w, a);
     if (old != NULL) {
         memcpy(table, old, promises_bytes(kept));
         nohi_free(&w->system->env, old, promises_bytes(kept));

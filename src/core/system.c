@@ -124,6 +124,7 @@ static noh_err start(nohi_system *system)
     nohi_map_init(&system->by_ref, &system->env);
     nohi_counted_init(&system->users, 1);
     system->dead_window_ns = nohi_now(system);
+    system->secret = system->env.random(system->env.world);
     noh_err err = init_slots(system);
     if (err == NOH_OK && pthread_key_create(&system->self_key, self_destructor) != 0) {
         err = NOH_E_LIMIT;

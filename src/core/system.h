@@ -39,7 +39,8 @@ struct noh_system {
     atom(uint32_t) asleep;     /* workers that doze, and that sleep: policy.c, rule 3 */
     atom(nohi_seats *) seats;  /* circle.h; only ever more */
     nohi_watchdog watchdog;
-    bool spins; /* more than one processor: a short busy wait may pay */
+    bool spins;      /* more than one processor: a short busy wait may pay */
+    uint64_t secret; /* tells this system from others, by chance */
 
     pthread_mutex_t lock; /* threads come and go; timer pages */
     uint32_t threads;     /* homes of threads and host loops in use; under `lock` */
