@@ -59,6 +59,15 @@ typedef struct noh_env {
     /* Processors this process may use, at least 1. */
     unsigned (*cpu_count)(void *world);
 
+    /* A place where each thread keeps a value of its own, NULL at first. `end(value)` is called when a
+     * thread ends that has another one there. NOH_E_LIMIT, NOH_E_NOMEM. */
+    noh_err (*local_new)(void *world, void (*end)(void *value), void **ret_local);
+    /* Forgets what all threads have there; nothing is ended. */
+    void (*local_free)(void *world, void *local);
+    void *(*local_get)(void *world, void *local);
+    /* NOH_E_NOMEM. */
+    noh_err (*local_set)(void *world, void *local, void *value);
+
     /* Sleeps while *word == expected, until park_wake on `word` or `timeout_ns` (< 0: no limit)
      * have passed. May wake for no reason; the caller looks again. */
     void (*park_wait)(void *world, uint32_t *word, uint32_t expected, int64_t timeout_ns);

@@ -217,6 +217,47 @@ static unsigned cpu_count(void *world)
     return online > 0 ? (unsigned)online : 1;
 }
 
+/* The key is the handle, as above. */
+_Static_assert(sizeof(pthread_key_t) <= sizeof(void *), "a pthread_key_t fits into the handle");
+
+static noh_err local_new(void *world, void (*end)(void *value), void **ret_local)
+{
+    (void)world;
+    pthread_key_t key;
+    int failed = pthread_key_create(&key, end);
+    if (failed != 0) {
+        return failed == ENOMEM ? NOH_E_NOMEM : NOH_E_LIMIT;
+    }
+    *ret_local = NULL;
+    memcpy(ret_local, &key, sizeof key);
+    return NOH_OK;
+}
+
+static pthread_key_t key_of(void *local)
+{
+    pthread_key_t key;
+    memcpy(&key, &local, sizeof key);
+    return key;
+}
+
+static void local_free(void *world, void *local)
+{
+    (void)world;
+    pthread_key_delete(key_of(local));
+}
+
+static void *local_get(void *world, void *local)
+{
+    (void)world;
+    return pthread_getspecific(key_of(local));
+}
+
+static noh_err local_set(void *world, void *local, void *value)
+{
+    (void)world;
+    return pthread_setspecific(key_of(local), value) == 0 ? NOH_OK : NOH_E_NOMEM;
+}
+
 /* ---- what a thread does ------------------------------------------------------------------- */
 
 #ifdef USE_BACKTRACE
@@ -642,6 +683,10 @@ noh_env noh_env_default(void)
         .thread_detach = thread_detach,
         .thread_stack = thread_stack,
         .cpu_count = cpu_count,
+        .local_new = local_new,
+        .local_free = local_free,
+        .local_get = local_get,
+        .local_set = local_set,
         .park_wait = park_wait,
         .park_wake = park_wake,
         .relax = relax,

@@ -126,10 +126,10 @@ static noh_err start(nohi_system *system)
     system->dead_window_ns = nohi_now(system);
     system->secret = system->env.random(system->env.world);
     noh_err err = init_slots(system);
-    if (err == NOH_OK && pthread_key_create(&system->self_key, self_destructor) != 0) {
-        err = NOH_E_LIMIT;
+    if (err == NOH_OK) {
+        err = system->env.local_new(system->env.world, self_destructor, &system->selfs);
     }
-    system->has_self_key = err == NOH_OK;
+    system->has_selfs = err == NOH_OK;
     if (err == NOH_OK) {
         err = start_workers(system);
     }
@@ -565,9 +565,9 @@ static void close_all(nohi_system *system)
         nohi_worker_notify(nohi_system_home(system, id), nohi_system_home(system, id));
     }
     pthread_mutex_lock(&system->lock);
-    if (system->has_self_key) {
-        pthread_key_delete(system->self_key);
-        system->has_self_key = false;
+    if (system->has_selfs) {
+        system->env.local_free(system->env.world, system->selfs);
+        system->has_selfs = false;
     }
     pthread_mutex_unlock(&system->lock);
 }

@@ -44,8 +44,8 @@ struct noh_system {
 
     pthread_mutex_t lock; /* threads come and go; timer pages */
     uint32_t threads;     /* homes of threads and host loops in use; under `lock` */
-    pthread_key_t self_key;
-    bool has_self_key; /* until noh_system_free; under `lock` where that may run */
+    void *selfs;          /* the local of env where each thread's home is; */
+    bool has_selfs;       /* until noh_system_free; under `lock` where that may run */
 
     nohi_blocking blocking;
 
@@ -79,6 +79,18 @@ NOHI_INLINE nohi_worker *nohi_system_home(nohi_system *system, unsigned id)
 NOHI_INLINE int64_t nohi_now(nohi_system *system)
 {
     return system->env.now_ns(system->env.world);
+}
+
+/* The home of this thread, or NULL. */
+NOHI_INLINE nohi_worker *nohi_system_own(nohi_system *system)
+{
+    return system->env.local_get(system->env.world, system->selfs);
+}
+
+/* NOMEM; never for NULL. */
+NOHI_INLINE noh_err nohi_system_set_own(nohi_system *system, nohi_worker *w)
+{
+    return system->env.local_set(system->env.world, system->selfs, w);
 }
 
 NOHI_INLINE bool nohi_is_stopping(nohi_system *system)

@@ -54,7 +54,7 @@ static noh_err move_in(nohi_system *system, nohi_worker_kind kind, nohi_worker *
 
 nohi_worker *nohi_thread_here(nohi_system *system)
 {
-    nohi_worker *w = pthread_getspecific(system->self_key);
+    nohi_worker *w = nohi_system_own(system);
     return w != NULL && w->borrowed != NULL ? w->borrowed : w;
 }
 
@@ -68,7 +68,7 @@ noh_self *noh_system_self(noh_system *system)
         if (move_in(system, NOHI_THREAD, &w) != NOH_OK) {
             return NULL;
         }
-        if (pthread_setspecific(system->self_key, w) != 0) {
+        if (nohi_system_set_own(system, w) != NOH_OK) {
             (void)nohi_thread_leave(w);
             return NULL;
         }
@@ -84,7 +84,7 @@ noh_err noh_self_free(noh_self *self)
     if (self->worker->kind == NOHI_WORKER || self->in_handler || self->bound) {
         return NOH_E_CONTEXT;
     }
-    (void)pthread_setspecific(self->system->self_key, NULL);
+    (void)nohi_system_set_own(self->system, NULL);
     return nohi_thread_leave(self->worker) ? NOH_E_OPEN_ASKS : NOH_OK;
 }
 
@@ -92,11 +92,11 @@ void nohi_thread_drop_self(nohi_system *system)
 {
     nohi_worker *w = NULL;
     pthread_mutex_lock(&system->lock);
-    if (system->has_self_key) {
-        w = pthread_getspecific(system->self_key);
+    if (system->has_selfs) {
+        w = nohi_system_own(system);
     }
     if (w != NULL) {
-        (void)pthread_setspecific(system->self_key, NULL);
+        (void)nohi_system_set_own(system, NULL);
     }
     pthread_mutex_unlock(&system->lock);
     if (w != NULL) {
@@ -353,7 +353,7 @@ noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *ctx, noh
     if (system == NULL || wake == NULL || ret_self == NULL) {
         return NOH_E_INVAL;
     }
-    if (pthread_getspecific(system->self_key) != NULL) {
+    if (nohi_system_own(system) != NULL) {
         return NOH_E_TAKEN;
     }
     nohi_worker *w;
@@ -365,7 +365,7 @@ noh_err noh_host_new(noh_system *system, void (*wake)(void *ctx), void *ctx, noh
     w->host_ctx = ctx;
     nohi_bell_hang(&w->bell);
     w->farewell = nohi_message_notice(&w->pool, NOHI_TIMER_ADD, 0);
-    if (w->farewell == NULL || pthread_setspecific(system->self_key, w) != 0) {
+    if (w->farewell == NULL || nohi_system_set_own(system, w) != NOH_OK) {
         (void)nohi_thread_leave(w);
         return NOH_E_NOMEM;
     }

@@ -228,12 +228,12 @@ void nohi_worker_main(void *worker)
     nohi_fiber base;
     nohi_fiber_of_thread(&base);
     w->base = &base;
-    (void)pthread_setspecific(w->system->self_key, w);
+    (void)nohi_system_set_own(w->system, w);
     nohi_trap trap = {.ask = nohi_overflow_ask, .ctx = w};
     nohi_trap_enter(&trap);
     loop(w);
     nohi_trap_leave(&trap);
-    (void)pthread_setspecific(w->system->self_key, NULL);
+    (void)nohi_system_set_own(w->system, NULL);
     nohi_system_release(w->system);
 }
 
