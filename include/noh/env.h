@@ -35,6 +35,18 @@ typedef struct noh_log_record {
     const char *text;     /* at most 1,023 bytes, one line, control characters replaced by '?' */
 } noh_log_record;
 
+struct noh_system;
+
+/* What a worker is about to do: a turn of an actor. All pointers are borrowed for the call. */
+typedef struct noh_turn {
+    const struct noh_system *system;
+    unsigned worker;      /* of that system, from 0 */
+    uint64_t actor;       /* bits of its ref */
+    const char *behavior; /* its name, or NULL: one that has ended is buried */
+    uint64_t sender;      /* of the message, bits of the ref; 0: none */
+    const char *message;  /* the name of its type, or NULL: a notice of the system's */
+} noh_turn;
+
 typedef struct noh_env {
     size_t size; /* sizeof(noh_env) of the caller, so that the struct can grow */
     void *world; /* yours; the first argument of every function */
@@ -75,6 +87,11 @@ typedef struct noh_env {
     void (*park_wake)(void *world, uint32_t *word);
     /* One step of a short busy wait. */
     void (*relax)(void *world);
+    /* NULL, as by default: nobody asks. For a world that decides which of its threads goes on: called
+     * before turns, and with NULL where a thread has given something to another one. It returns when
+     * this thread is to go on. The result: how many turns of this worker may pass before the next
+     * call; after 0 each turn is a call, and takes one message. */
+    uint32_t (*step)(void *world, const noh_turn *turn);
     /* Each running thread of the process passes a full memory barrier before this returns: as the
      * command PRIVATE_EXPEDITED of membarrier(2). False: not possible here; then the actors who wait
      * behind a long handler wait until it returns. */

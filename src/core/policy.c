@@ -70,9 +70,22 @@ static bool seize(nohi_worker *w, nohi_worker *victim, bool all);
 
 /* ---- rule 1 ------------------------------------------------------------------------------- */
 
+/* A stepped world is to do the same in each run, wherever the program lies: then it is the name. */
+static uint64_t hash_of(const nohi_worker *w, const noh_behavior *behavior)
+{
+    if (NOHI_LIKELY(!w->policy.stepped)) {
+        return (uintptr_t)behavior / sizeof(void *);
+    }
+    uint64_t hash = 0;
+    for (const char *c = behavior->name; c != NULL && *c != 0; c++) {
+        hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
 nohi_kind *nohi_policy_kind(nohi_worker *w, const noh_behavior *behavior)
 {
-    uintptr_t hash = (uintptr_t)behavior / sizeof(void *);
+    uint64_t hash = hash_of(w, behavior);
     nohi_kind *kind = &w->policy.kinds[(hash ^ hash >> 6) % NOHI_KINDS];
     if (NOHI_UNLIKELY(kind->behavior != behavior)) {
         if (nohi_behavior_check(behavior) != NOH_OK) {
@@ -124,6 +137,20 @@ void nohi_policy_sample_begin(nohi_worker *w)
     }
 }
 
+void nohi_policy_step(nohi_worker *w, nohi_actor *a, const nohi_message *message)
+{
+    const noh_env *env = &w->system->env;
+    const noh_behavior *behavior = nohi_actor_behavior(a);
+    noh_turn turn = {.system = w->system, .worker = w->id, .actor = w->self->ref.bits};
+    turn.behavior = behavior == NULL ? NULL : behavior->name;
+    if (message != NULL) {
+        turn.sender = message->from.bits;
+        turn.message = message->type == NULL ? NULL : message->type->name;
+    }
+    w->policy.letters_max = 1;
+    w->policy.free_turns = env->step(env->world, &turn);
+}
+
 /* So that there is one sample in SAMPLE_NS, whatever turns cost. */
 static uint32_t next_interval(nohi_worker *w, int64_t now_ns)
 {
@@ -169,7 +196,8 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
     uint64_t sends = nohi_worker_sent(w) - p->sends_before;
     p->sampling = false;
     p->interval = next_interval(w, now_ns);
-    p->countdown = (int32_t)p->interval;
+    p->countdown = (int32_t)(p->stepped ? p->free_turns : p->interval);
+    p->letters_max = NOHI_BATCH;
     p->last_sample_ns = now_ns;
     p->seen_ns = now_ns;
     nohi_worker_look_at_timers(w, now_ns);
@@ -212,7 +240,8 @@ void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a)
 void nohi_policy_sample_cancel(nohi_worker *w)
 {
     w->policy.sampling = false;
-    w->policy.countdown = (int32_t)w->policy.interval;
+    w->policy.countdown = 0;
+    w->policy.letters_max = NOHI_BATCH;
     w->policy.flow_home = NOHI_STAY;
 }
 

@@ -50,6 +50,9 @@ typedef struct nohi_policy {
     uint32_t compared;    /* whose heavy work it compared with its own last, */
     int64_t evened_ns;    /* and when it asked for a share of it */
     int flow_home;        /* where the sampled actor should go, or NOHI_STAY */
+    uint32_t letters_max; /* of a turn */
+    bool stepped;         /* env's step is asked in each sampled turn; constant */
+    uint32_t free_turns;  /* until it wants to be asked again */
 } nohi_policy;
 
 /* The public half. */
@@ -71,6 +74,8 @@ nohi_kind *nohi_policy_kind(nohi_worker *w, const noh_behavior *behavior);
 /* Around each turn. */
 void nohi_policy_sample_begin(nohi_worker *w);
 void nohi_policy_sample_end(nohi_worker *w, nohi_actor *a);
+/* In a sampled turn, of a world that is stepped: before its first message, or NULL. */
+void nohi_policy_step(nohi_worker *w, nohi_actor *a, const nohi_message *message);
 /* A turn in which somebody waited says nothing. */
 void nohi_policy_sample_cancel(nohi_worker *w);
 

@@ -135,7 +135,7 @@ NOHI_INLINE void handle_letter(noh_self *self, nohi_actor *a, const noh_behavior
 static void handle_many(noh_self *self, nohi_actor *a)
 {
     const nohi_letter *last = a->tail;
-    uint32_t left = NOHI_BATCH;
+    uint32_t left = self->worker->policy.letters_max;
     uint32_t waits = self->waits; /* who has waited finds another queue */
     bool more = true;
     while (more) {
@@ -202,6 +202,14 @@ bool nohi_receive_is_reentrant(nohi_actor *a, const nohi_wait *wait, const nohi_
     return handler != NULL && handler->hook == NOH_HOOK_REENTRANT;
 }
 
+/* A simulation may want to let others go on now. */
+NOHI_INLINE void step(nohi_worker *w, nohi_actor *a, const nohi_message *next)
+{
+    if (NOHI_UNLIKELY(w->policy.stepped)) {
+        nohi_policy_step(w, a, next);
+    }
+}
+
 /* Hands what waits for reentrant handlers to them, on this strand, while another handler waits on its own.
  * False: the actor has ended. RCV-1 */
 static bool handle_meanwhile(noh_self *self, nohi_actor *a, nohi_wait *wait)
@@ -220,6 +228,10 @@ static bool handle_meanwhile(noh_self *self, nohi_actor *a, nohi_wait *wait)
             continue;
         }
         left--;
+        if (NOHI_UNLIKELY(self->worker->policy.stepped) && self->worker->policy.sampling) {
+            step(self->worker, a, (nohi_message *)at);
+            left = 0;
+        }
         wait->seen = wait->seen == at ? before : wait->seen;
         nohi_strand_unlink(a, before, (nohi_message *)at);
         deliver(self, a, nohi_actor_behavior(a), (nohi_message *)at);
@@ -290,6 +302,7 @@ static bool turn_of_waiting(nohi_worker *w, nohi_actor *a)
     a->flags = (uint8_t)((a->flags & ~NOHI_WAITING) | NOHI_WAITED);
     if (w->policy.countdown < 0) {
         nohi_policy_sample_begin(w);
+        step(w, a, wait->got);
     }
     w->woken_by = NOH_NO_REF;
     w->handled_before = load_relaxed(&w->counts.handled); /* private */
@@ -354,6 +367,9 @@ static bool turn(noh_self *self, nohi_actor *a)
     }
     if (a->flags & (NOHI_SIGNALED | NOHI_TIMED)) {
         begin_busy_turn(w, a);
+    }
+    if (w->policy.sampling) {
+        step(w, a, (nohi_message *)a->head);
     }
     if (nohi_actor_behavior(a) == NULL) {
         nohi_receive_bury(w, a);
@@ -540,6 +556,7 @@ void nohi_receive_turn(noh_self *self)
     self->in_handler = true;
     if (--w->policy.countdown < 0) {
         nohi_policy_sample_begin(w);
+        step(w, a, (nohi_message *)a->head);
     }
     w->handled_before = load_relaxed(&w->counts.handled); /* private */
     handle_many(self, a);

@@ -35,6 +35,8 @@ void nohi_worker_init(nohi_worker *w, nohi_system *system, uint32_t id, nohi_wor
     w->slots = &system->slots;
     w->slots_base = system->slots.base;
     w->policy.flow_home = NOHI_STAY;
+    w->policy.letters_max = NOHI_BATCH;
+    w->policy.stepped = system->env.step != NULL;
     w->id = id;
     nohi_lease_init(&w->lease, kind == NOHI_WORKER || kind == NOHI_HOST ? id : NOHI_NOWHERE);
     w->kind = kind;
@@ -76,6 +78,9 @@ void nohi_worker_announce(nohi_worker *w, nohi_actor *a)
     nohi_worker *to = nohi_system_home(w->system, home);
     if (nohi_stack_push(&to->ready, nohi_actor_index(w->slots, a), &a->gate.ready_next)) {
         notify_untimed(w, to);
+    }
+    if (NOHI_UNLIKELY(w->policy.stepped)) {
+        (void)w->system->env.step(w->system->env.world, NULL);
     }
     if (NOHI_UNLIKELY(to->kind != NOHI_WORKER) && nohi_gate_home(&a->gate) != home) {
         redirect(w, to); /* WRK-2: whoever came after it may not look for long */
