@@ -245,12 +245,29 @@ void nohi_policy_sample_cancel(nohi_worker *w)
     w->policy.flow_home = NOHI_STAY;
 }
 
-/* Worker `usual`; in the hostile build any, to see what depends on it. */
+/* To see what depends on who lives where: may something be done that is allowed at any time, for no
+ * reason? In the hostile build, and in a world that is stepped: there it is part of what is drawn. */
+static bool for_no_reason(const nohi_worker *w, uint32_t one_in)
+{
+    if (NOHI_LIKELY(!w->policy.stepped)) {
+        return nohi_hostile_chance(one_in);
+    }
+    const noh_env *env = &w->system->env;
+    return env->random(env->world) % one_in == 0;
+}
+
+static unsigned any_id(const nohi_worker *w)
+{
+    const nohi_system *system = w->system;
+    uint32_t count = system->worker_count;
+    return w->policy.stepped ? (unsigned)(system->env.random(system->env.world) % count)
+                             : nohi_hostile_below(count);
+}
+
+/* Worker `usual`, or, for no reason, any. */
 static nohi_worker *any_worker(const nohi_worker *w, unsigned usual)
 {
-    nohi_system *system = w->system;
-    bool odd = nohi_hostile_chance(2);
-    return nohi_system_home(system, odd ? nohi_hostile_below(system->worker_count) : usual);
+    return nohi_system_home(w->system, for_no_reason(w, 2) ? any_id(w) : usual);
 }
 
 /* ---- rule 2 ------------------------------------------------------------------------------- */
@@ -673,7 +690,7 @@ int nohi_policy_flow(nohi_worker *w, nohi_actor *a, noh_ref sender)
 {
     int decided = w->policy.flow_home;
     w->policy.flow_home = NOHI_STAY;
-    if (nohi_hostile_chance(4) && !(load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
+    if (for_no_reason(w, 4) && !(load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
         return (int)any_worker(w, w->id)->id;
     }
     if (w->kind != NOHI_WORKER || (load_relaxed(&a->gate.traits) & NOHI_TRAIT_PINNED)) {
