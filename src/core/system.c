@@ -125,6 +125,9 @@ static noh_err start(nohi_system *system)
     nohi_counted_init(&system->users, 1);
     system->dead_window_ns = nohi_now(system);
     system->secret = system->env.random(system->env.world);
+    if (system->env.step != NULL) {
+        nohi_hostile_begin(system->secret);
+    }
     noh_err err = init_slots(system);
     if (err == NOH_OK) {
         err = system->env.local_new(system->env.world, self_destructor, &system->selfs);

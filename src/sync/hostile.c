@@ -27,6 +27,12 @@ static void seed(void)
     chance |= 1;
 }
 
+void nohi_hostile_begin(uint64_t number)
+{
+    nohi_hostile_left = SETTLING;
+    chance = number | 1;
+}
+
 /* xorshift */
 static uint32_t draw(void)
 {

@@ -6,7 +6,8 @@
  *             each atomic operation may first give the processor away or wait a moment (atomic.h),
  *             and the policy moves actors for no reason (policy.c).
  * Owner       Each thread draws from a sequence of its own; NOH_SEED, a number in the environment,
- *             chooses the sequences. The same seed gives the same draws, not the same schedule. */
+ *             chooses the sequences. The same seed gives the same draws, not the same schedule, but
+ *             for a world that decides that itself: there they follow from its own chance. */
 #ifndef NOHI_HOSTILE_H
 #define NOHI_HOSTILE_H
 
@@ -18,6 +19,8 @@
 extern _Thread_local uint32_t nohi_hostile_left;
 void nohi_hostile_strike(void);
 uint32_t nohi_hostile_below(uint32_t limit);
+/* From here on this thread draws the sequence of that number. */
+void nohi_hostile_begin(uint64_t number);
 
 NOHI_INLINE void nohi_hostile_point(void)
 {
@@ -29,6 +32,7 @@ NOHI_INLINE void nohi_hostile_point(void)
 #else
 
 #define nohi_hostile_point() ((void)0)
+#define nohi_hostile_begin(number) ((void)(number))
 
 /* A number below `limit`; 0 in other builds. */
 NOHI_INLINE uint32_t nohi_hostile_below(uint32_t limit)

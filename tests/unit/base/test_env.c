@@ -24,6 +24,8 @@ static void every_member_is_there(void)
 #ifdef __GLIBC__
     CHECK(env.thread_stack != NULL);
 #endif
+    CHECK(env.local_new != NULL && env.local_free != NULL);
+    CHECK(env.local_get != NULL && env.local_set != NULL && env.step == NULL);
     CHECK(env.park_wait != NULL && env.park_wake != NULL && env.relax != NULL);
     CHECK(env.alloc != NULL && env.free != NULL && env.log != NULL);
     CHECK(env.pages_reserve != NULL && env.pages_commit != NULL && env.pages_release != NULL);
@@ -59,6 +61,60 @@ static void random_bits_do_not_repeat(void)
     }
     CHECK(ever_set == UINT64_MAX && ever_clear == UINT64_MAX);
 }
+
+/* ---- what a thread keeps for itself ------------------------------------------------------- */
+
+typedef struct keeper {
+    noh_env env;
+    void *local;
+    int ended; /* by the end of its thread */
+} keeper;
+
+static void count_end(void *k)
+{
+    ((keeper *)k)->ended++;
+}
+
+static void keep(void *arg)
+{
+    keeper *k = arg;
+    CHECK(k->env.local_get(k->env.world, k->local) == NULL);
+    CHECK_OK(k->env.local_set(k->env.world, k->local, k));
+    CHECK(k->env.local_get(k->env.world, k->local) == k);
+}
+
+static void keep_and_take_back(void *arg)
+{
+    keeper *k = arg;
+    keep(k);
+    CHECK_OK(k->env.local_set(k->env.world, k->local, NULL));
+}
+
+static void run_thread(noh_env *env, void (*fn)(void *arg), void *arg)
+{
+    void *thread;
+    CHECK_OK(env->thread_start(env->world, fn, arg, "keeper", &thread));
+    env->thread_join(env->world, thread);
+}
+
+static void each_thread_has_a_value_of_its_own(void)
+{
+    keeper k = {.env = noh_env_default()};
+    CHECK_OK(k.env.local_new(k.env.world, count_end, &k.local));
+    CHECK_OK(k.env.local_set(k.env.world, k.local, &k.env));
+    run_thread(&k.env, keep, &k);
+    CHECK_EQ(k.ended, 1);
+    run_thread(&k.env, keep_and_take_back, &k);
+    CHECK_EQ(k.ended, 1);
+    CHECK(k.env.local_get(k.env.world, k.local) == &k.env);
+    k.env.local_free(k.env.world, k.local);
+    CHECK_OK(k.env.local_new(k.env.world, NULL, &k.local));
+    CHECK(k.env.local_get(k.env.world, k.local) == NULL);
+    run_thread(&k.env, keep, &k);
+    k.env.local_free(k.env.world, k.local);
+}
+
+/* ---- threads ------------------------------------------------------------------------------ */
 
 typedef struct surroundings {
     char name[32];
@@ -389,6 +445,7 @@ static const test_case cases[] = {
     TEST(every_member_is_there),
     TEST(time_does_not_go_back),
     TEST(random_bits_do_not_repeat),
+    TEST(each_thread_has_a_value_of_its_own),
     TEST(a_thread_has_its_name_and_takes_no_signals_of_others),
     TEST(a_detached_thread_runs),
     TEST(a_thread_says_what_it_does),
