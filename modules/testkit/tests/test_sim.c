@@ -53,8 +53,8 @@ static void run_all(noh_sim_program *program, void *arg, unsigned seeds, noh_sim
 
 static void all_kinds_of_things_run(void)
 {
-    run_all(mixture, NULL, 300, NOH_SIM_UNIFORM);
-    run_all(mixture, NULL, 300, NOH_SIM_PCT);
+    run_all(mixture, NULL, 300 / FEWER, NOH_SIM_UNIFORM);
+    run_all(mixture, NULL, 300 / FEWER, NOH_SIM_PCT);
     run_all(mixture, NULL, 10, NOH_SIM_ROBIN);
 }
 
@@ -80,7 +80,7 @@ static noh_err run_two(const noh_env *env, void *arg)
 
 static void two_systems_live_in_one_run(void)
 {
-    run_all(run_two, NULL, 100, NOH_SIM_UNIFORM);
+    run_all(run_two, NULL, 100 / FEWER, NOH_SIM_UNIFORM);
 }
 
 /* A self ends with its thread. */
@@ -116,7 +116,7 @@ static noh_err visits(const noh_env *env, void *arg)
 
 static void threads_have_selfs_of_their_own(void)
 {
-    run_all(visits, NULL, 100, NOH_SIM_UNIFORM);
+    run_all(visits, NULL, 100 / FEWER, NOH_SIM_UNIFORM);
 }
 
 NOH_REQUEST(deep, total);
@@ -204,7 +204,7 @@ static noh_err set_timers(const noh_env *env, void *arg)
 
 static void timers_come_in_order(void)
 {
-    run_all(set_timers, NULL, 100, NOH_SIM_UNIFORM);
+    run_all(set_timers, NULL, 100 / FEWER, NOH_SIM_UNIFORM);
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */

@@ -6,13 +6,7 @@
 
 #include <unistd.h>
 
-/* A sanitizer makes it slow, not different. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SEEDS = 500 };
-#else
-enum { SEEDS = 10000 };
-#endif
-enum { SEEDS_ELSEWHERE = 200, PROCESSES = 3 };
+enum { SEEDS = 10000 / FEWER / FEWER, SEEDS_ELSEWHERE = 200 / FEWER, PROCESSES = 3 };
 
 static uint64_t trace_of(noh_sim *sim, uint64_t seed, noh_sim_policy policy)
 {
@@ -125,7 +119,7 @@ static void check_both_win(noh_sim_policy policy)
     int wins[2] = {0, 0};
     noh_sim *sim;
     CHECK_OK(noh_sim_new(&sim));
-    for (unsigned seed = 0; seed < 1000; seed++) {
+    for (unsigned seed = 0; seed < 1000 / FEWER; seed++) {
         int32_t first = -1;
         noh_sim_options options = {.seed = seed, .policy = policy};
         CHECK_OK(noh_sim_run(sim, &options, race, &first, NULL));
