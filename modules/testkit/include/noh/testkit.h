@@ -25,7 +25,7 @@
 #ifndef NOH_TESTKIT_H
 #define NOH_TESTKIT_H
 
-#include <noh/env.h>
+#include <noh/probe.h>
 
 #include <stdio.h>
 
