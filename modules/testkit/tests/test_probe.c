@@ -4,7 +4,7 @@
  * what was wrong; and its end is seen. */
 #include "test.h"
 
-#include <noh/probe.h>
+#include <noh/testkit.h>
 
 NOH_MESSAGE(sum, (int64_t, value));
 NOH_REQUEST(add, sum, (int64_t, a), (int64_t, b));
@@ -192,6 +192,42 @@ static void one_that_is_killed_meanwhile_holds_up_nobody(void)
     end(self, probe);
 }
 
+/* What takes an hour by the clock of the system. */
+static noh_err wait_for_an_hour(const noh_env *env, void *arg)
+{
+    noh_system *system;
+    noh_probe *probe;
+    const sum *s;
+    noh_err err = noh_system_new(&(noh_options){.env = env, .workers = 2}, &system);
+    if (err != NOH_OK) {
+        return err;
+    }
+    noh_self *self = noh_system_self(system);
+    CHECK_OK(noh_probe_new(self, &probe));
+    CHECK_OK(noh_probe_expect_none(self, probe, 3600 * NOH_SECOND));
+    CHECK_OK(noh_tell(self, noh_probe_ref(probe), sum, .value = 4));
+    CHECK_OK(noh_probe_expect(self, probe, sum, 3600 * NOH_SECOND, &s));
+    CHECK_EQ(s->value, 4);
+    noh_probe_free(self, probe);
+    *(int *)arg += 1;
+    return noh_system_free(system);
+}
+
+static void no_second_is_waited_for_in_a_simulation(void)
+{
+    noh_sim *sim;
+    CHECK_OK(noh_sim_new(&sim));
+    int runs = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        noh_sim_result result;
+        CHECK_OK(noh_sim_run(sim, &(noh_sim_options){.seed = seed}, wait_for_an_hour, &runs,
+                             &result));
+        CHECK(result.time_ns >= 3600 * NOH_SECOND);
+    }
+    CHECK_EQ(runs, 100);
+    noh_sim_free(sim);
+}
+
 static void wrong_arguments_are_refused(void)
 {
     noh_probe *probe;
@@ -224,6 +260,7 @@ static const test_case cases[] = {
     TEST(it_stands_in_by_name),
     TEST(its_end_is_seen),
     TEST(one_that_is_killed_meanwhile_holds_up_nobody),
+    TEST(no_second_is_waited_for_in_a_simulation),
     TEST(wrong_arguments_are_refused),
 };
 TEST_MAIN(cases)
