@@ -581,8 +581,9 @@ NOH_API noh_ref noh_sender(const noh_self *self);
  *   CYCLE    whom it waits for waits itself, for another one, and so on, and the last of them for this
  *            actor: none would ever go on. Found at once, and one of those in it is told, whoever;
  *            noh_error_text tells the circle, noh_cycle (watch.h) lists it. The request that was to
- *            be answered is withdrawn, if it was not handled yet: a dead letter, LATE. In noh_await,
- *            noh_call and noh_join, within a system
+ *            be answered is withdrawn, if it was not handled yet: a dead letter, LATE. A wait in the
+ *            circle that ends at the same moment, by its time or by a stop, may open it, too late to
+ *            be seen. In noh_await, noh_call and noh_join, within a system
  *   STOPPED  the actor was asked to stop, NOH_STOP_NOW; or to drain, and noh_receive has seen all that
  *            was told before. The handler should come to its end. When it returns STOPPED then, it has
  *            not failed: what it has in hand becomes a dead letter, STOPPED, as what is queued, and the

@@ -225,6 +225,7 @@ bool nohi_circle_obey(nohi_worker *w, nohi_actor *a, nohi_wait *wait, nohi_messa
     nohi_message_free_block(&w->pool, message);
     if (wait != NULL && nohi_wait_is_for_answer(wait) && wait->number == number) {
         wait->asked = true; /* CIR-1 */
+        wait->on = to;      /* for a seat that it takes later */
         if (wait->seat != NULL) {
             store_relaxed(&wait->seat->on, to.bits); /* counter */
         }

@@ -12,7 +12,8 @@
  *             CIR-2  a probe goes from who waits to whom it waits for, and on from there only while that one
  *                    waits itself, and holds the request of who sent the probe, unanswered. Delivery is
  *                    causal, so an answer that was sent before arrives before the probe: what comes back
- *                    to who has begun it, still in the same wait, has gone around a circle that holds.
+ *                    to who has begun it, still in the same wait, has gone around a circle that holds;
+ *                    but for one that a time-out, or a stop, has opened behind the probe.
  *             CIR-3  of several probes in one circle that of the highest ref goes on, the others end there:
  *                    one wait fails, and with it the circle is open.
  *             CIR-4  the request of a wait that failed in a circle is withdrawn where it waits: handled later,

@@ -220,8 +220,8 @@ static void no_second_is_waited_for_in_a_simulation(void)
     int runs = 0;
     for (uint64_t seed = 1; seed <= 100; seed++) {
         noh_sim_result result;
-        CHECK_OK(noh_sim_run(sim, &(noh_sim_options){.seed = seed}, wait_for_an_hour, &runs,
-                             &result));
+        CHECK_OK(
+            noh_sim_run(sim, &(noh_sim_options){.seed = seed}, wait_for_an_hour, &runs, &result));
         CHECK(result.time_ns >= 3600 * NOH_SECOND);
     }
     CHECK_EQ(runs, 100);
