@@ -15,7 +15,7 @@
  *             STR-3  what comes for an actor that waits is looked at by the wait alone; what that does
  *                    not take stays in the queue, in order. An actor that waits and is not QUEUED has
  *                    nothing in its queue that its wait has not seen.
- *                   But for messages for reentrant handlers: those it passes by, and the actor's turn
+ *                    But for messages for reentrant handlers: those it passes by, and the actor's turn
  *                    handles them if the wait goes on.
  *             STR-4  a wait ends once: with what it waits for, its time-out, or a stop, whichever comes
  *                    first; but for BLK-1. A WAKE for a wait that is over is dropped.
